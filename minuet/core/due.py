@@ -1,0 +1,226 @@
+"""What is to be run: a function of the state, never of offsets (rules 2 to 4).
+
+A step is due when its parameters have happened and its slot has no answer, is not waiting and not
+parked. In a failing saga only what follows from the failure goes on; a forward step that may have
+been started and has not answered is *in doubt*, and is returned marked so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from minuet.core.plan import Plan, PlannedStep
+from minuet.core.state import Entry, Place, State, Status
+from minuet.event.ids import slot_id
+
+FOREVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One step on one set of causes, to be run.
+
+    Args:
+        id: also the handler's idempotency key.
+        causes: the entry for each event parameter, in the order they are written.
+        undoes: in an undo, the id of the undone event.
+        attempt: tries the log knows of; `since`: of these, before a person resumed it.
+        in_doubt: the saga is failing, and the step may have taken effect.
+        due_offset: of the record that made it due.
+    """
+
+    id: str
+    step: PlannedStep
+    causes: tuple[Entry, ...]
+    undoes: str = ""
+    attempt: int = 0
+    since: int = 0
+    in_doubt: bool = False
+
+    @property
+    def due_offset(self) -> int:
+        """The offset of the youngest cause."""
+        return max(cause.offset for cause in self.causes)
+
+
+@dataclass(slots=True)
+class Ahead:
+    """Own events that were acked and not yet read back: an overlay beside the folded state."""
+
+    events: dict[str, Entry] = field(default_factory=dict)
+    mask: int = 0
+
+
+_NOTHING_AHEAD = Ahead()
+
+
+def due(plan: Plan, state: State, now_ms: int, ahead: Ahead = _NOTHING_AHEAD) -> list[Slot]:
+    """Return the slots that may run at `now_ms` (ms since 1970), in the order of the spec."""
+    return [
+        slot
+        for slot in pending(plan, state, ahead)
+        if _may_run(state, slot, now_ms) and not is_unseen(slot)
+    ]
+
+
+def pending(plan: Plan, state: State, ahead: Ahead = _NOTHING_AHEAD) -> list[Slot]:
+    """Return the slots that have become due and have no answer, waiting and parked ones too."""
+    if state.status is Status.EARLY:
+        return []
+    answers = state.answers
+    found = [slot for slot in _bound(plan, state, ahead) if slot.id not in answers]
+    if state.requests:
+        found.extend(slot for slot in _undo_slots(plan, state) if slot.id not in answers)
+    return found
+
+
+def is_unseen(slot: Slot) -> bool:
+    """Whether the slot is in doubt and to be undone without learning its outcome."""
+    return slot.in_doubt and slot.step.in_doubt == "undo"
+
+
+def _may_run(state: State, slot: Slot, now_ms: int) -> bool:
+    tries = state.tries.get(slot.id)
+    return tries is None or (not tries.parked and tries.not_before <= now_ms)
+
+
+def _bound(plan: Plan, state: State, ahead: Ahead) -> Iterator[Slot]:
+    mask = state.mask | ahead.mask
+    said = state.said | ahead.mask
+    for step in plan.forward:
+        if step.all_of & mask != step.all_of or step.excludes & said:
+            continue
+        if step.any_of and not all(types & mask for types in step.any_of):
+            continue
+        causes = _causes(step, state, ahead)
+        in_doubt = False
+        if state.status is not Status.RUNNING:
+            bits = _bits(plan, causes)
+            if state.status.ended:
+                if not bits & plan.after_end:
+                    continue
+            elif not bits & plan.reactions:
+                if not may_have_started(step, state, causes):
+                    continue
+                in_doubt = True
+        if any(cause.rejected for cause in causes):
+            continue
+        yield _slot(state, step, causes, in_doubt=in_doubt, cache=ahead is _NOTHING_AHEAD)
+
+
+def _bits(plan: Plan, causes: tuple[Entry, ...]) -> int:
+    bits = 0
+    for cause in causes:
+        bits |= plan.bits[cause.type]
+    return bits
+
+
+def _causes(step: PlannedStep, state: State, ahead: Ahead) -> tuple[Entry, ...]:
+    events, own = state.events, ahead.events
+    if not step.any_of:
+        return tuple([events.get(t[0]) or own[t[0]] for t in step.spec.needs])
+    found = []
+    for types in step.spec.needs:
+        there = [
+            e for t in types if (e := events.get(t) or own.get(t)) and e.place is not Place.LATE
+        ]
+        found.append(min(there, key=lambda entry: entry.offset))
+    return tuple(found)
+
+
+def may_have_started(step: PlannedStep, state: State, causes: tuple[Entry, ...]) -> bool:
+    """Whether somebody who had not read the failure can have started this forward slot.
+
+    What was read past the failure was read after it. Only an own event, acked and not read back,
+    can have started a step past it, and never the pivot or what is beyond.
+    """
+    return all(
+        cause.offset < state.failed_offset or (bool(cause.slot) and not step.irreversible)
+        for cause in causes
+    )
+
+
+def _slot(
+    state: State, step: PlannedStep, causes: tuple[Entry, ...], *, in_doubt: bool, cache: bool
+) -> Slot:
+    known = state.slots.get(step.name) if cache else None
+    if known is None:
+        known = slot_id(state.round, [cause.id for cause in causes], step.name)
+        if cache:
+            state.slots[step.name] = known
+    tries = state.tries.get(known)
+    if tries is None:
+        return Slot(known, step, causes, in_doubt=in_doubt)
+    return Slot(known, step, causes, "", tries.attempt, tries.since, in_doubt)
+
+
+def _undo_slots(plan: Plan, state: State) -> Iterator[Slot]:
+    for undoes, request in state.requests.items():
+        step = plan.undo_steps.get(request.type)
+        if undoes in state.undone or step is None or step.undoes is None:
+            continue
+        there = {request.type: request, step.undoes.outcome: state.undoable(undoes)}
+        causes = [
+            next((e for t in types if (e := there.get(t) or state.events.get(t))), None)
+            for types in step.spec.needs
+        ]
+        found = tuple([cause for cause in causes if cause is not None and not cause.rejected])
+        if len(found) < len(causes):
+            continue
+        slot = slot_id(state.round, [cause.id for cause in found], step.name)
+        tries = state.tries.get(slot)
+        attempt, since = (tries.attempt, tries.since) if tries else (0, 0)
+        yield Slot(slot, step, found, undoes, attempt, since)
+
+
+def open_undo(state: State) -> bool:
+    """Whether an undo was requested and not answered, or a stray still wants one."""
+    return any(undoes not in state.undone for undoes in state.requests) or any(
+        stray not in state.undone for stray in state.strays
+    )
+
+
+def at_rest(plan: Plan, state: State) -> bool:
+    """Whether nothing is left to do: no incident, no open undo, no slot without an answer."""
+    return not state.incidents and not open_undo(state) and not pending(plan, state)
+
+
+class Doubt(Enum):
+    """What the owner of a step does with a slot in doubt."""
+
+    RUN = "run"  # once more under the same key, to learn the outcome
+    SKIP = "skip"  # nobody started it
+    PARK = "park"  # running again may do what cannot be undone: ask a person
+
+
+def doubt(slot: Slot, *, owned_since: int, started: bool) -> Doubt:
+    """Say how a slot in doubt is settled (rule 4).
+
+    Args:
+        slot: in doubt.
+        owned_since: the high watermark taken when the present assignment began: what became due
+            from a record at or past it, no earlier owner can have started.
+        started: by this owner.
+    """
+    if not started and slot.attempt == 0 and slot.due_offset >= owned_since:
+        return Doubt.SKIP
+    return Doubt.PARK if slot.step.in_doubt == "park" else Doubt.RUN
+
+
+def next_timer(plan: Plan, state: State) -> int:
+    """Return when something becomes due by time alone (ms since 1970), or `FOREVER`."""
+    times = [t.not_before for t in state.tries.values() if not t.parked and t.not_before]
+    if state.status is Status.RUNNING:
+        times.extend(when for _, when in deadlines(plan, state))
+    return min(times, default=FOREVER)
+
+
+def deadlines(plan: Plan, state: State) -> Iterator[tuple[str, int]]:
+    """Iterate over the deadlines that run, as (event type, ms since 1970)."""
+    for deadline in plan.deadlines.values():
+        after = state.events.get(deadline.after)
+        if after is None or deadline.unless in state.events or deadline.type in state.events:
+            continue
+        yield deadline.type, after.time + deadline.within_ms

@@ -1,0 +1,175 @@
+"""The sagas of one partition of the log: rows at rest, states in use.
+
+A saga at rest is its packed row. A table is folded from the log alone; how and when its rows are
+stored is the engine's affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from minuet.core.fold import fold
+from minuet.core.plan import Plan
+from minuet.core.row import pack, peek, unpack
+from minuet.core.state import State, Status
+from minuet.event.record import Record
+
+HOT_MOST = 5_000  # states kept unpacked after a checkpoint: about 30 MB
+SWEEP_ROWS = 20_000  # rows looked at for their age at one checkpoint
+
+
+class Table:
+    """The sagas of one partition.
+
+    Args:
+        plan: the compiled workflow.
+
+    Attributes:
+        log_time: the largest record time folded, ms since 1970.
+        dirty: keys whose state is newer than their row.
+        rewrite: keys whose last stored row is not the one that counts (another writer's).
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.log_time = 0
+        self.dirty: dict[str, None] = {}
+        self.rewrite: set[str] = set()
+        self._rows: dict[str, bytes] = {}
+        self._hot: dict[str, State] = {}
+        self._early: dict[str, None] = {}
+        self._expired: list[State] = []
+        self._sweep: list[str] = []
+        self._swept_at = 0
+
+    def __len__(self) -> int:
+        return len(self._rows.keys() | self._hot.keys())
+
+    def keys(self) -> Iterator[str]:
+        """Iterate over the ids of every saga kept."""
+        yield from self._rows
+        yield from [key for key in self._hot if key not in self._rows]
+
+    def get(self, key: str) -> State | None:
+        """Return a saga's state, or None when nothing is known of it."""
+        state = self._hot.get(key)
+        if state is None and (row := self._rows.get(key)) is not None:
+            state = self._hot[key] = unpack(self.plan, key, row)
+        return state
+
+    def fold(self, record: Record) -> State:
+        """Fold a record into its saga and return the saga's state."""
+        state = self._hot.get(record.key) or self._open(record)
+        fold(self.plan, state, record)
+        self.dirty[record.key] = None
+        if record.time > self.log_time:
+            self.log_time = record.time
+        if state.status is Status.EARLY:
+            self._early[record.key] = None
+        return state
+
+    def _open(self, record: Record) -> State:
+        key = record.key
+        row = self._rows.get(key)
+        if row is not None:
+            offset, status, at, _ = peek(row)
+            if record.offset <= offset or not self._is_over(status, at, record.time):
+                self._hot[key] = state = unpack(self.plan, key, row)
+                return state
+            if status is Status.EARLY:
+                self._expired.append(unpack(self.plan, key, row))
+        self._hot[key] = state = State(key)
+        return state
+
+    def _is_over(self, status: Status, at: int, now: int) -> bool:
+        """Whether an ended or early saga has been kept long enough, by log time (rule 10)."""
+        spec = self.plan.spec
+        if status is Status.EARLY:
+            return now - at > spec.early_ms
+        return status.ended and now - at > spec.duplicate_horizon_ms
+
+    def load(self, key: str, row: bytes | None) -> None:
+        """Take over a stored row, None for a tombstone; the largest log offset wins."""
+        if row is None:
+            self._rows.pop(key, None)
+            return
+        kept = self._rows.get(key)
+        if kept is not None and peek(kept)[0] > peek(row)[0]:
+            self.rewrite.add(key)
+            return
+        self.rewrite.discard(key)
+        self._rows[key] = row
+
+    def loaded(self) -> None:
+        """End loading: rows that another writer covered count as not stored."""
+        for key in self.rewrite:
+            self.dirty[key] = None
+        self.rewrite.clear()
+        for key, row in self._rows.items():
+            _, status, at, _ = peek(row)
+            self.log_time = max(self.log_time, at)
+            if status is Status.EARLY:
+                self._early[key] = None
+
+    def live(self) -> Iterator[State]:
+        """Iterate over the sagas that are not ended and at rest."""
+        for key in list(self.keys()):
+            state = self._hot.get(key)
+            if state is None:
+                row = self._rows[key]
+                if peek(row)[3]:
+                    continue
+                state = unpack(self.plan, key, row)
+            yield state
+
+    def pack(self, keys: Iterable[str]) -> list[tuple[str, bytes]]:
+        """Pack these sagas, mark them stored, and return their rows."""
+        packed = []
+        for key in keys:
+            state = self._hot.get(key)
+            row = self._rows[key] if state is None else pack(self.plan, state)
+            self._rows[key] = row
+            self.dirty.pop(key, None)
+            packed.append((key, row))
+        return packed
+
+    def cool(self) -> None:
+        """Let go of unpacked states beyond `HOT_MOST` whose rows are up to date, oldest first."""
+        excess = len(self._hot) - HOT_MOST
+        if excess <= 0:
+            return
+        clean = [key for key in self._hot if key not in self.dirty]
+        for key in clean[:excess]:
+            del self._hot[key]
+
+    def over(self) -> list[State]:
+        """Return some of the sagas that have been kept long enough, to be forgotten.
+
+        Ended ones are dropped in silence; what an early one holds becomes dead letters.
+        """
+        found, self._expired = self._expired, []
+        keys = [*self._early, *self._next_of_sweep()]
+        for key in keys:
+            row = self._rows.get(key)
+            if row is not None and key not in self.dirty:
+                _, status, at, _ = peek(row)
+                if self._is_over(status, at, self.log_time):
+                    found.append(unpack(self.plan, key, row))
+        return found
+
+    def _next_of_sweep(self) -> list[str]:
+        """Go over all rows in small pieces, once for each hundredth of the horizon."""
+        if not self._sweep:
+            if self.log_time - self._swept_at < self.plan.spec.duplicate_horizon_ms // 100:
+                return []
+            self._swept_at = self.log_time
+            self._sweep = list(self._rows)
+        piece, self._sweep = self._sweep[:SWEEP_ROWS], self._sweep[SWEEP_ROWS:]
+        return piece
+
+    def forget(self, key: str) -> None:
+        """Drop a saga that is over."""
+        self._rows.pop(key, None)
+        self._hot.pop(key, None)
+        self._early.pop(key, None)
+        self.dirty.pop(key, None)

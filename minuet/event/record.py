@@ -1,0 +1,124 @@
+"""An event as a record: CloudEvents 1.0 in Kafka's binary mode, and what the fold reads of it.
+
+Folding and routing read key, headers, offset and time, never the value. Header names are
+CloudEvents attributes with the prefix `ce_`; ours are extension attributes, lower case as the
+specification asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+ID = "ce_id"
+TYPE = "ce_type"
+SOURCE = "ce_source"
+TIME = "ce_time"
+SPEC_VERSION = "ce_specversion"
+SCHEMA = "ce_dataschema"  # the fingerprint of the writer's schema: urn:minuet:avro:<16 hex digits>
+DIGEST = "ce_digest"  # of the Avro body without its schema-id prefix
+SLOT = "ce_slot"
+STEP = "ce_step"
+CAUSES = "ce_causes"  # ids, joined by commas
+ATTEMPT = "ce_attempt"
+NOT_BEFORE = "ce_notbefore"  # ms since 1970
+UNDOES = "ce_undoes"  # the id of the undone event, or the slot where that is in doubt
+ROUND = "ce_round"  # the id of the last redo
+LATE = "ce_late"  # said after the saga's failure had been read
+REJECTS = "ce_rejects"  # the offset of a record that cannot be read
+REASON = "ce_reason"
+BY = "ce_by"  # the person who decided
+WORKFLOW_VERSION = "ce_workflowversion"
+TRACEPARENT = "traceparent"
+
+SCHEMA_PREFIX = b"urn:minuet:avro:"
+
+Headers = list[tuple[str, bytes]]
+
+
+class UnreadableHeaders(ValueError):
+    """A record without key or readable headers: it can change no saga."""
+
+
+@dataclass(slots=True)
+class Record:
+    """An event on the log.
+
+    Args:
+        key: the saga's id.
+        offset: in the partition of the log.
+        time: LogAppendTime, ms since 1970.
+        value: Avro in the Confluent wire format; opaque here.
+        headers: all headers, by name.
+    """
+
+    key: str
+    offset: int
+    time: int
+    id: str
+    type: str
+    slot: str
+    value: bytes
+    headers: Mapping[str, bytes] = field(repr=False)
+
+    def text(self, name: str) -> str:
+        """Return a header as text, empty when it is not there."""
+        raw = self.headers.get(name)
+        return raw.decode() if raw is not None else ""
+
+    def number(self, name: str) -> int:
+        """Return a header as a whole number, 0 when it is not there."""
+        raw = self.headers.get(name)
+        return int(raw) if raw is not None else 0
+
+    @property
+    def causes(self) -> Sequence[str]:
+        """The ids of the events that led to this one."""
+        raw = self.headers.get(CAUSES)
+        return raw.decode().split(",") if raw else ()
+
+
+def parse(
+    key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]] | None,
+    offset: int, time: int,
+) -> Record:  # fmt: skip
+    """Read a record's key and headers.
+
+    Raises:
+        UnreadableHeaders: no key, no value, no id or type, or they are not UTF-8.
+    """
+    if not key or not headers or value is None:
+        missing = "key" if not key else "headers" if not headers else "value"
+        message = f"the record at offset {offset} has no {missing}"
+        raise UnreadableHeaders(message)
+    fields = dict(headers)
+    try:
+        slot = fields.get(SLOT)
+        return Record(
+            key.decode(), offset, time, fields[ID].decode(), fields[TYPE].decode(),
+            slot.decode() if slot is not None else "", value, fields,
+        )  # fmt: skip
+    except KeyError as missing_header:
+        message = f"the record at offset {offset} has no header {missing_header}"
+        raise UnreadableHeaders(message) from None
+    except UnicodeDecodeError as bad:
+        message = f"the record at offset {offset} has a header or key that is not UTF-8: {bad}"
+        raise UnreadableHeaders(message) from None
+
+
+def timestamp(ms: int) -> bytes:
+    """Return `ms` since 1970 as CloudEvents' `time` (RFC 3339, UTC)."""
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+
+
+def base_headers(event_id: str, event_type: str, source: bytes, now_ms: int) -> Headers:
+    """Return the headers that every record of Minuet has; callers append what else they say."""
+    return [
+        (SPEC_VERSION, b"1.0"),
+        (ID, event_id.encode()),
+        (TYPE, event_type.encode()),
+        (SOURCE, source),
+        (TIME, timestamp(now_ms)),
+    ]

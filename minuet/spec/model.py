@@ -1,0 +1,131 @@
+"""A workflow as plain data: what linter, diagrams, topic plan and core read. It holds no function.
+
+Names of event types are class names; times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SEVEN_DAYS_MS = 7 * 24 * 3600 * 1000
+ONE_DAY_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Waits of `first_ms`, times `factor` each, never over `most_ms`; `attempts` runs in all."""
+
+    first_ms: int = 200
+    factor: float = 2.0
+    most_ms: int = 60_000
+    attempts: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a step's function.
+
+    `kind` is `event` (then `types` are the event types, more than one for `A | B`),
+    `resource` (then `types` is the resource's qualified class name) or `context`.
+    """
+
+    name: str
+    kind: str
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """One step: what it needs, what it may say, and its policy.
+
+    `in_doubt` is `ask`, `park`, `undo`, or empty for the default (`ask`; `park` for the pivot
+    and beyond).
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    says: tuple[str, ...]
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout_ms: int = 30_000
+    breaker: str = ""
+    in_doubt: str = ""
+    file: str = ""
+    line: int = 0
+
+    @property
+    def needs(self) -> tuple[tuple[str, ...], ...]:
+        """The event types it needs: all of the outer, any of the inner."""
+        return tuple(p.types for p in self.parameters if p.kind == "event")
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The qualified names of its resources; a step without any is pure."""
+        return tuple(p.types[0] for p in self.parameters if p.kind == "resource")
+
+
+@dataclass(frozen=True, slots=True)
+class UndoSpec:
+    """`outcome` is undone by asking `request`, which is answered with `undone`."""
+
+    outcome: str
+    request: str
+    undone: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineSpec:
+    """`type` happens `within_ms` after `after`, unless `unless` has happened."""
+
+    type: str
+    after: str
+    unless: str
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole workflow.
+
+    Args:
+        name: of the workflow; its log is `<name>.events`.
+        key: the field of the begin event that is the saga's id.
+        begins, completes: event types; `pivot` too, or empty when there is none.
+        fails: the event types that make the saga fail, beside `SagaCancelled`.
+        undo, deadlines, steps: in the order they were written.
+        events: event type -> fingerprint of its schema.
+        parallel_undo: undo all at once instead of in reverse order.
+        partitions: of every topic of the workflow.
+        duplicate_horizon_ms, early_ms: log time an ended saga, or an early event, is kept.
+        version: a digest of all of the above but files and lines.
+    """
+
+    name: str
+    key: str
+    begins: str
+    completes: str
+    pivot: str = ""
+    fails: tuple[str, ...] = ()
+    undo: tuple[UndoSpec, ...] = ()
+    deadlines: tuple[DeadlineSpec, ...] = ()
+    steps: tuple[StepSpec, ...] = ()
+    events: tuple[tuple[str, str], ...] = ()
+    parallel_undo: bool = False
+    partitions: int = 6
+    duplicate_horizon_ms: int = SEVEN_DAYS_MS
+    early_ms: int = ONE_DAY_MS
+    version: str = ""
+
+    @property
+    def log_topic(self) -> str:
+        """The topic where all that happens stands."""
+        return f"{self.name}.events"
+
+    @property
+    def table_topic(self) -> str:
+        """The compacted topic of saga rows."""
+        return f"{self.name}.sagas"
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """The topic of records that could not be handled."""
+        return f"{self.name}.dead-letters"
