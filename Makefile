@@ -1,0 +1,41 @@
+# The README has the same without make. Another Python: make setup PYTHON=python3.13
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install
+EDITABLE := $(INSTALL) --quiet --no-deps --no-build-isolation --editable .
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev --group build pyproject.toml
+OLD := sys.version_info < (3, 11) and 'Minuet needs Python 3.11 or newer: make setup PYTHON=python3.13'
+
+.PHONY: setup demo test check bench clean lock
+
+setup: .venv/setup.stamp  ## the environment that Minuet runs in
+
+demo: setup  ## a broker, two workers, 1,000 orders
+	@$(BIN)/minuet demo
+
+test: .venv/check.stamp  ## every test, those on the embedded broker too
+	$(BIN)/pytest
+
+check: .venv/check.stamp  ## what must be clean before a commit
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/pytest tests/unit
+
+bench: setup  ## the figures of this machine
+	@$(BIN)/minuet bench
+
+clean:  ## back to a fresh clone; stops the project's broker and forgets its data
+	@test ! -x $(BIN)/minuet || $(BIN)/minuet dev down
+	rm -rf .venv .minuet dist .*_cache .hypothesis
+
+lock:  ## the lock files anew, from pyproject.toml
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --group check --constraint requirements.lock --output-file requirements-check.lock
+
+.venv/bin/pip:
+	@$(PYTHON) -c "import sys; sys.exit($(OLD))"
+	$(PYTHON) -m venv --clear .venv
+
+.venv/setup.stamp: requirements.lock pyproject.toml | .venv/bin/pip
+	$(INSTALL) --require-hashes -r requirements.lock && $(EDITABLE) && touch $@
+
+.venv/check.stamp: requirements-check.lock pyproject.toml | .venv/bin/pip
+	$(INSTALL) --require-hashes -r requirements-check.lock && $(EDITABLE) && touch $@
