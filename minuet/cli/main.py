@@ -6,7 +6,6 @@ Each command module has `register(app)`; nothing else in the product imports fro
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 
 import typer
@@ -30,9 +29,13 @@ def build() -> typer.Typer:
     )
     app.callback()(_minuet)
     for name in COMMANDS:
-        module = f"minuet.cli.{name}"
-        if importlib.util.find_spec(module):
-            importlib.import_module(module).register(app)
+        try:
+            command = importlib.import_module(f"minuet.cli.{name}")
+        except ModuleNotFoundError as error:
+            if not str(error.name).startswith("minuet."):
+                raise
+            continue
+        command.register(app)
     return app
 
 
