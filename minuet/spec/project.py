@@ -1,0 +1,146 @@
+"""Finds a project's workflows: which modules they are is written in its pyproject.toml.
+
+[tool.minuet.workflows.orders]
+saga = "coordinators.orders:orders"
+steps = ["streams.orders"]
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import tomllib
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NoReturn
+
+from minuet.errors import DefinitionError, MinuetError, UsageError
+from minuet.saga import Saga
+from minuet.spec.assemble import Workflow, assemble
+from minuet.step import StepDefinition, definition_of
+
+FILE = "pyproject.toml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder and the workflows that its pyproject.toml names."""
+
+    folder: Path
+    workflows: dict[str, Any]
+
+    @property
+    def file(self) -> Path:
+        """Where the workflows are named."""
+        return self.folder / FILE
+
+    def refuse(self, message: str, mend: str) -> NoReturn:
+        """Raise the error that names the file, what is wrong in it and how to mend it."""
+        raise DefinitionError(message, file=str(self.file), line=1, mend=mend)
+
+    def load(self, name: str) -> Workflow:
+        """Import the modules of a workflow and assemble it."""
+        table = self._table(name)
+        if str(self.folder) not in sys.path:
+            sys.path.insert(0, str(self.folder))
+        saga = self._saga(name, table["saga"])
+        return assemble(saga, self._steps(name, table["steps"]))
+
+    def _table(self, name: str) -> dict[str, Any]:
+        table = self.workflows.get(name)
+        if table is None:
+            known = ", ".join(self.workflows) or "none"
+            message = f"{self.file} names no workflow {name!r}; it names: {known}"
+            raise UsageError(message)
+        key = f"[tool.minuet.workflows.{name}]"
+        if not isinstance(table, dict) or not isinstance(table.get("saga"), str):
+            self.refuse(f"{key} has no saga", f'write saga = "coordinators.{name}:{name}"')
+        steps = table.get("steps")
+        if not isinstance(steps, list) or not all(isinstance(s, str) for s in steps) or not steps:
+            self.refuse(f"{key} has no steps", f'write steps = ["streams.{name}"]')
+        return table
+
+    def _saga(self, name: str, written: str) -> Saga:
+        module_name, _, attribute = written.partition(":")
+        found = getattr(self._import(module_name), attribute, None)
+        if not isinstance(found, Saga):
+            mend = f'write saga = "module:attribute", as "coordinators.{name}:{name}"'
+            self.refuse(f"{written!r} is not a saga", mend)
+        if found.name != name:
+            mend = f"write [tool.minuet.workflows.{found.name}], or rename the saga"
+            self.refuse(f"workflow {name!r} names the saga {found.name!r}", mend)
+        return found
+
+    def _steps(self, name: str, written: Iterable[str]) -> list[StepDefinition]:
+        """The steps that stand in these modules and below them, in order, each once."""
+        found: dict[str, StepDefinition] = {}
+        for module in (module for root in written for module in self._walk(root)):
+            for value in vars(module).values():
+                definition = definition_of(value)
+                if definition is not None and definition.function.__module__ == module.__name__:
+                    found[f"{module.__name__}.{definition.function.__qualname__}"] = definition
+        if not found:
+            key = f"[tool.minuet.workflows.{name}]"
+            self.refuse(f"the modules of {key} hold no step", "mark functions with @step")
+        return list(found.values())
+
+    def _walk(self, root: str) -> Iterable[ModuleType]:
+        module = self._import(root)
+        yield module
+        for below in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{root}."):
+            if not below.name.endswith(".__main__"):
+                yield from self._walk(below.name)
+
+    def _import(self, name: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except MinuetError:
+            raise
+        except Exception as failed:
+            if isinstance(failed, ModuleNotFoundError) and f"{name}.".startswith(f"{failed.name}."):
+                mend = f"name a module that can be imported from {self.folder}"
+                self.refuse(f"there is no module {failed.name!r}", mend)
+            last = traceback.extract_tb(failed.__traceback__)[-1]
+            message = f"importing {name} failed: {type(failed).__name__}: {failed}"
+            raise DefinitionError(message, file=last.filename, line=last.lineno or 0) from failed
+
+
+def find(project: Path | None = None) -> Project:
+    """Find the project: the folder given, else the nearest above with a pyproject.toml.
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
+    start = (project or Path.cwd()).resolve()
+    places = (start,) if project else (start, *start.parents)
+    folder = next((p for p in places if (p / FILE).is_file()), None)
+    if folder is None:
+        where = f"{start}" if project else f"{start} or above"
+        message = f"no {FILE} in {where}: go to the project's folder, or name it with --project"
+        raise UsageError(message)
+    try:
+        read = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
+        message = f"{folder / FILE} cannot be read: {bad}"
+        raise UsageError(message) from bad
+    workflows = read.get("tool", {}).get("minuet", {}).get("workflows", {})
+    return Project(folder, workflows)
+
+
+def names(project: Path | None = None) -> list[str]:
+    """Return the names of the project's workflows."""
+    return list(find(project).workflows)
+
+
+def load(name: str, project: Path | None = None) -> Workflow:
+    """Return a workflow of the project, assembled.
+
+    Raises:
+        UsageError: there is no such project or workflow.
+        DefinitionError: it is written wrong.
+    """
+    return find(project).load(name)
