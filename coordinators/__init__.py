@@ -1,0 +1,1 @@
+"""The sagas of the shipped workflows, one table for each."""

@@ -1,0 +1,1 @@
+"""The steps of the shipped workflows, one package for each."""

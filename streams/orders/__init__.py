@@ -1,0 +1,1 @@
+"""The steps of `orders`, one file for each."""

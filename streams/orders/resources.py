@@ -1,0 +1,112 @@
+"""The outside of an order: four services, each with a simulated form.
+
+A service takes an idempotency key with whatever has an effect: asked again under the same key it
+does nothing more and gives the same answer. The simulated ones answer from the order's content
+alone, so the same order always goes the same way.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from streams.orders import ledger
+
+SHELF = 20  # how many of each article the simulated warehouse has for one order
+SHIPS_TO = frozenset({"AT", "BE", "CZ", "DE", "DK", "ES", "FI", "FR", "IT", "NL", "NO", "PL", "SE"})
+
+
+class Answer(NamedTuple):
+    """What a service says: a reference to what it did, or why it refused."""
+
+    reference: str = ""
+    refused: str = ""
+
+
+class Warehouse(Protocol):
+    """Puts goods aside, and back."""
+
+    async def reserve(self, order_id: str, sku: str, quantity: int, *, key: str) -> Answer:
+        """Put goods aside."""
+        ...
+
+    async def release(self, order_id: str, reservation: str, *, key: str) -> None:
+        """Put reserved goods back."""
+        ...
+
+
+class FraudScreening(Protocol):
+    """Knows customers."""
+
+    async def score(self, customer: str, total: Decimal) -> int:
+        """How likely a fraud is, in percent."""
+        ...
+
+
+class Payments(Protocol):
+    """Moves money."""
+
+    async def charge(self, order_id: str, card: str, amount: Decimal, *, key: str) -> Answer:
+        """Charge a card."""
+        ...
+
+    async def refund(self, order_id: str, receipt: str, amount: Decimal, *, key: str) -> None:
+        """Give back what was charged."""
+        ...
+
+
+class Shipping(Protocol):
+    """Sends parcels."""
+
+    async def book(self, order_id: str, country: str, *, key: str) -> Answer:
+        """Book a parcel; it cannot be called back."""
+        ...
+
+
+class SimulatedWarehouse:
+    """Has twenty of everything."""
+
+    async def reserve(self, order_id: str, sku: str, quantity: int, *, key: str) -> Answer:
+        """Refuse more than there is."""
+        if quantity > SHELF:
+            return Answer(refused=f"{quantity} of {sku} ordered, {SHELF} on the shelf")
+        ledger.write("reserve", order_id, key)
+        return Answer(f"shelf-{key[:8]}")
+
+    async def release(self, order_id: str, reservation: str, *, key: str) -> None:
+        """Put the goods back."""
+        ledger.write("release", order_id, key)
+
+
+class SimulatedFraudScreening:
+    """Trusts everybody but Mallory."""
+
+    async def score(self, customer: str, total: Decimal) -> int:
+        """Mallory is never who she says; large sums raise an eyebrow."""
+        return 99 if customer.startswith("mallory") else min(50, int(total / 100))
+
+
+class SimulatedPayments:
+    """Declines cards that end in 0002."""
+
+    async def charge(self, order_id: str, card: str, amount: Decimal, *, key: str) -> Answer:
+        """Charge a card that is good."""
+        if card.endswith("0002"):
+            return Answer(refused=f"card {card} was declined")
+        ledger.write("charge", order_id, key)
+        return Answer(f"receipt-{key[:8]}")
+
+    async def refund(self, order_id: str, receipt: str, amount: Decimal, *, key: str) -> None:
+        """Give the money back."""
+        ledger.write("refund", order_id, key)
+
+
+class SimulatedShipping:
+    """Ships within its part of the world."""
+
+    async def book(self, order_id: str, country: str, *, key: str) -> Answer:
+        """Refuse countries it does not go to."""
+        if country not in SHIPS_TO:
+            return Answer(refused=f"no carrier goes to {country}")
+        ledger.write("book", order_id, key)
+        return Answer(f"parcel-{key[:8]}")

@@ -1,0 +1,171 @@
+"""The shipped workflow, its thousand orders, and the ledger of what was done."""
+
+from __future__ import annotations
+
+import asyncio
+import runpy
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from minuet import Context
+from minuet.contracts.codec import Codec
+from minuet.contracts.registry import LocalRegistry
+from minuet.spec.project import load
+from schemas.orders import (
+    FraudCleared,
+    OrderPlaced,
+    PaymentCharged,
+    ReleaseStock,
+    StockReserved,
+)
+from streams.orders import ledger
+from streams.orders.book_shipment import book_shipment
+from streams.orders.charge_payment import charge_payment
+from streams.orders.reserve_stock import reserve_stock
+from streams.orders.resources import (
+    SimulatedFraudScreening,
+    SimulatedPayments,
+    SimulatedShipping,
+    SimulatedWarehouse,
+)
+from streams.orders.screen_fraud import screen_fraud
+
+ROOT = Path(__file__).resolve().parents[3]
+ORDERS = ROOT / "examples" / "orders.jsonl"
+
+
+def test_the_workflow_is_the_one_of_the_table() -> None:
+    workflow = load("orders", ROOT)
+    assert sorted(workflow.steps) == [
+        "book_shipment",
+        "charge_payment",
+        "confirm_order",
+        "refund_payment",
+        "release_stock",
+        "reserve_stock",
+        "screen_fraud",
+    ]
+    assert workflow.spec.pivot == "ShipmentBooked"
+    assert workflow.spec.deadlines[0].within_ms == 30 * 60 * 1000
+    assert workflow.steps["charge_payment"].spec.needs == (
+        ("StockReserved",),
+        ("FraudCleared",),
+        ("OrderPlaced",),
+    )
+
+
+def test_every_resource_has_a_simulated_form() -> None:
+    made = load("orders", ROOT).resources("simulated")
+    assert {type(resource) for resource in made.values()} == {
+        SimulatedFraudScreening,
+        SimulatedPayments,
+        SimulatedShipping,
+        SimulatedWarehouse,
+    }
+
+
+def test_the_coordinator_imports_no_step() -> None:
+    script = """
+import sys, coordinators.orders
+from minuet.step import definition_of
+print([name for name, m in list(sys.modules.items())
+       if any(definition_of(value) for value in vars(m).values())])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_events_of_an_order_come_back_equal_from_the_wire() -> None:
+    codec = Codec(load("orders", ROOT).models.values(), LocalRegistry())
+    order = OrderPlaced.model_validate_json(ORDERS.read_text().splitlines()[0])
+    request = ReleaseStock(saga_id="order-1", undoes="e", reason="r", reservation="shelf-1")
+    for event in (order, PaymentCharged(receipt="r", amount=order.total), request):
+        encoded = codec.encode(event)
+        assert codec.decode(type(event).__name__, encoded.schema, encoded.value) == event
+
+
+def test_the_file_holds_a_thousand_orders_with_a_key_each() -> None:
+    orders = [OrderPlaced.model_validate_json(line) for line in ORDERS.read_text().splitlines()]
+    assert len({order.order_id for order in orders}) == 1000
+
+
+def test_the_file_is_what_its_script_writes(tmp_path: Path) -> None:
+    script = runpy.run_path(str(ROOT / "examples" / "make_orders.py"))
+    script["main"](1000, tmp_path / "orders.jsonl")
+    assert (tmp_path / "orders.jsonl").read_text() == ORDERS.read_text()
+
+
+def test_some_of_the_orders_fail_at_each_step() -> None:
+    orders = [OrderPlaced.model_validate_json(line) for line in ORDERS.read_text().splitlines()]
+    ends = Counter(asyncio.run(_fate(order)) for order in orders)
+    assert set(ends) == {
+        "StockRejected", "FraudFound", "PaymentDeclined", "ShipmentRefused", "ShipmentBooked",
+    }  # fmt: skip
+    assert min(ends.values()) >= 10
+    assert ends["ShipmentBooked"] > 800
+
+
+async def _fate(order: OrderPlaced) -> str:
+    ctx = Context(order.order_id, order.order_id)
+    reserved = await reserve_stock(order, SimulatedWarehouse(), ctx)
+    cleared = await screen_fraud(order, SimulatedFraudScreening())
+    if not isinstance(reserved, StockReserved):
+        return type(reserved).__name__
+    if not isinstance(cleared, FraudCleared):
+        return type(cleared).__name__
+    charged = await charge_payment(reserved, cleared, order, SimulatedPayments(), ctx)
+    if not isinstance(charged, PaymentCharged):
+        return type(charged).__name__
+    return type(await book_shipment(charged, order, SimulatedShipping(), ctx)).__name__
+
+
+# The ledger
+
+
+def effects(file: Path) -> list[tuple[str, str, str, int]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("SELECT * FROM effects ORDER BY key").fetchall()
+
+
+def test_an_effect_is_one_row_for_each_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "effects.sqlite"
+    monkeypatch.setenv(ledger.VARIABLE, str(file))
+    ledger.write("charge", "order-1", "a")
+    ledger.write("charge", "order-1", "a")
+    ledger.write("refund", "order-1", "b")
+    assert effects(file) == [("a", "charge", "order-1", 2), ("b", "refund", "order-1", 1)]
+
+
+def test_what_was_refused_is_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "effects.sqlite"
+    monkeypatch.setenv(ledger.VARIABLE, str(file))
+    asyncio.run(SimulatedWarehouse().reserve("order-1", "lamp", 2, key="a"))
+    asyncio.run(SimulatedWarehouse().reserve("order-2", "lamp", 99, key="b"))
+    assert effects(file) == [("a", "reserve", "order-1", 1)]
+
+
+WRITER = """
+import os, signal, sys
+from streams.orders import ledger
+for number in range(100):
+    ledger.write("charge", "order-1", f"{number}")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_several_processes_write_and_die_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "effects.sqlite"
+    monkeypatch.setenv(ledger.VARIABLE, str(file))
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER], cwd=ROOT) for _ in range(3)]
+    assert [writer.wait() for writer in writers] == [-9, -9, -9]
+    assert [calls for *_, calls in effects(file)] == [3] * 100
