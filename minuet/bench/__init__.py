@@ -1,0 +1,1 @@
+"""Measures Minuet on a broker of its own."""
