@@ -23,7 +23,7 @@ bench: setup  ## the figures of this machine
 	@$(BIN)/minuet bench
 
 clean:  ## back to a fresh clone; stops the project's broker and forgets its data
-	@test ! -x $(BIN)/minuet || $(BIN)/minuet dev down
+	@test ! -d .minuet/broker || $(BIN)/minuet dev down
 	rm -rf .venv .minuet dist .*_cache .hypothesis
 
 lock:  ## the lock files anew, from pyproject.toml
