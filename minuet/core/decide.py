@@ -79,8 +79,11 @@ def _undos(plan: Plan, state: State) -> Iterator[Say]:
         if entry.type in plan.undo_of and entry.id not in state.undone
     ]
     happened.sort(key=lambda entry: -entry.offset)
-    for entry in happened if plan.spec.parallel_undo else happened[:1]:
-        if entry.id not in state.requests and not entry.rejected:
+    wanted = [entry for entry in happened if entry.id not in state.requests]
+    if not plan.spec.parallel_undo:
+        wanted = wanted[:1] if len(wanted) == len(happened) else []  # one after the other
+    for entry in wanted:
+        if not entry.rejected:
             yield _request(plan, state, entry)
 
 

@@ -28,6 +28,7 @@ class Slot:
         undoes: in an undo, the id of the undone event.
         attempt: tries the log knows of; `since`: of these, before a person resumed it.
         in_doubt: the saga is failing, and the step may have taken effect.
+        decided: a person who knew of the failure had it run again.
         due_offset: of the record that made it due.
     """
 
@@ -38,6 +39,7 @@ class Slot:
     attempt: int = 0
     since: int = 0
     in_doubt: bool = False
+    decided: bool = False
 
     @property
     def due_offset(self) -> int:
@@ -153,7 +155,7 @@ def _slot(
     tries = state.tries.get(known)
     if tries is None:
         return Slot(known, step, causes, in_doubt=in_doubt)
-    return Slot(known, step, causes, "", tries.attempt, tries.since, in_doubt)
+    return Slot(known, step, causes, "", tries.attempt, tries.since, in_doubt, tries.decided)
 
 
 def _undo_slots(plan: Plan, state: State) -> Iterator[Slot]:
@@ -175,16 +177,21 @@ def _undo_slots(plan: Plan, state: State) -> Iterator[Slot]:
         yield Slot(slot, step, found, undoes, attempt, since)
 
 
-def open_undo(state: State) -> bool:
-    """Whether an undo was requested and not answered, or a stray still wants one."""
-    return any(undoes not in state.undone for undoes in state.requests) or any(
-        stray not in state.undone for stray in state.strays
+def open_undo(plan: Plan, state: State) -> bool:
+    """Whether an undo was requested and not answered, or something still wants one."""
+    undone = state.undone
+    if any(undoes not in undone for undoes in state.requests):
+        return True
+    if any(stray not in undone for stray in state.strays):
+        return True
+    return state.failing and any(
+        entry.id not in undone for entry in state.events.values() if entry.type in plan.undo_of
     )
 
 
 def at_rest(plan: Plan, state: State) -> bool:
     """Whether nothing is left to do: no incident, no open undo, no slot without an answer."""
-    return not state.incidents and not open_undo(state) and not pending(plan, state)
+    return not state.incidents and not open_undo(plan, state) and not pending(plan, state)
 
 
 class Doubt(Enum):
@@ -206,21 +213,26 @@ def doubt(slot: Slot, *, owned_since: int, started: bool) -> Doubt:
     """
     if not started and slot.attempt == 0 and slot.due_offset >= owned_since:
         return Doubt.SKIP
-    return Doubt.PARK if slot.step.in_doubt == "park" else Doubt.RUN
+    return Doubt.PARK if slot.step.in_doubt == "park" and not slot.decided else Doubt.RUN
 
 
-def next_timer(plan: Plan, state: State) -> int:
-    """Return when something becomes due by time alone (ms since 1970), or `FOREVER`."""
-    times = [t.not_before for t in state.tries.values() if not t.parked and t.not_before]
-    if state.status is Status.RUNNING:
-        times.extend(when for _, when in deadlines(plan, state))
-    return min(times, default=FOREVER)
+def next_timer(plan: Plan, state: State, past_ms: int = 0) -> int:
+    """Return the first time after `past_ms` when something becomes due by time alone.
+
+    In ms since 1970; `FOREVER` when there is none.
+    """
+    times = [t.not_before for t in state.tries.values() if not t.parked]
+    times.extend(when for _, when in deadlines(plan, state))
+    return min([when for when in times if when > past_ms], default=FOREVER)
 
 
 def deadlines(plan: Plan, state: State) -> Iterator[tuple[str, int]]:
     """Iterate over the deadlines that run, as (event type, ms since 1970)."""
+    events = state.events
+    if state.status is not Status.RUNNING or plan.spec.completes in events:
+        return
     for deadline in plan.deadlines.values():
-        after = state.events.get(deadline.after)
-        if after is None or deadline.unless in state.events or deadline.type in state.events:
+        after = events.get(deadline.after)
+        if after is None or after.rejected or deadline.unless in events or deadline.type in events:
             continue
         yield deadline.type, after.time + deadline.within_ms

@@ -88,6 +88,7 @@ class Plan:
         reactions: bits of the types from which work goes on in a failing saga: fail events,
             requests, undone events, ends, and what only follows from these.
         after_end: bits of the end events and of what only follows from these.
+        undo_takes: bits of the types whose bytes some undo needs, to be asked for or done.
         beyond_pivot: the pivot and the types that can only follow it.
         deadlines: by event type; `said_by`: event type -> the step that says it.
     """
@@ -106,6 +107,7 @@ class Plan:
     deadlines: dict[str, DeadlineSpec]
     said_by: dict[str, str]
     after_end: int
+    undo_takes: int
 
     def role(self, event_type: str) -> Role:
         """Return what `event_type` is; a type of another version is `UNKNOWN`."""
@@ -133,6 +135,7 @@ def compile_plan(spec: Spec) -> Plan:
         deadlines={deadline.type: deadline for deadline in spec.deadlines},
         said_by={said: step.name for step in spec.steps for said in step.says},
         after_end=sum(bits[t] for t in _closure(spec, set(ENDS))),
+        undo_takes=_undo_takes(spec, steps, bits),
     )
 
 
@@ -179,6 +182,14 @@ def _planned(
         in_doubt=step.in_doubt or ("park" if irreversible else "ask"),
         irreversible=irreversible,
     )
+
+
+def _undo_takes(spec: Spec, steps: dict[str, PlannedStep], bits: dict[str, int]) -> int:
+    taken = sum(bits[undo.outcome] for undo in spec.undo)
+    for step in steps.values():
+        if step.undoes is not None:
+            taken |= step.takes
+    return taken
 
 
 def _reactions(spec: Spec) -> set[str]:

@@ -78,6 +78,7 @@ ROW_SCHEMA: dict[str, Any] = {
                         {"name": "not_before", "type": "long"},
                         {"name": "parked", "type": "boolean"},
                         {"name": "since", "type": "int"},
+                        {"name": "decided", "type": "boolean"},
                     ],
                 },
             },
@@ -124,7 +125,7 @@ def pack(plan: Plan, state: State) -> bytes:
     row["tries"] = [
         {
             "slot": slot, "step": t.step, "attempt": t.attempt, "not_before": t.not_before,
-            "parked": t.parked, "since": t.since,
+            "parked": t.parked, "since": t.since, "decided": t.decided,
         }
         for slot, t in state.tries.items()
     ]  # fmt: skip

@@ -70,6 +70,7 @@ class Tries:
     """The attempts at a slot that the log knows of; `parked` waits for a person.
 
     `since` is the attempt after which a person last resumed it: from there the policy counts anew.
+    `decided`: when that person did so the saga was failing, so what is in doubt may run again.
     """
 
     step: str
@@ -77,6 +78,7 @@ class Tries:
     not_before: int = 0
     since: int = 0
     parked: bool = False
+    decided: bool = False
 
 
 @dataclass(slots=True)
@@ -110,7 +112,8 @@ class State:
         ids: every kept entry that is effective, a request or undone, by id.
         answers: slot -> id of its answer.
         seen: id -> digest of every record folded, while the saga is live.
-        known: 6 bytes of each id folded, once it has ended and is at rest.
+        known: once it has ended and is at rest, 6 bytes of the begin event's id, of its digest,
+            and of each other id folded; what else stands here of the begin event is dropped then.
         slots: step -> slot, a cache of what `due` computed.
     """
 

@@ -16,6 +16,14 @@ from minuet.event.record import Record
 
 HOT_MOST = 5_000  # states kept unpacked after a checkpoint: about 30 MB
 SWEEP_ROWS = 20_000  # rows looked at for their age at one checkpoint
+CLOCKS_APART_MS = 3600 * 1000  # how far log time may go back when a partition's leader changes
+
+_LIVE = (Status.RUNNING, Status.FAILING)
+
+
+def _may_be_dropped(row: bytes) -> bool:
+    _, status, _, rest = peek(row)
+    return rest or status is Status.EARLY
 
 
 class Table:
@@ -59,7 +67,9 @@ class Table:
 
     def fold(self, record: Record) -> State:
         """Fold a record into its saga and return the saga's state."""
-        state = self._hot.get(record.key) or self._open(record)
+        state = self._hot.get(record.key)
+        if state is None or state.status not in _LIVE:
+            state = self._open(record)
         fold(self.plan, state, record)
         self.dirty[record.key] = None
         if record.time > self.log_time:
@@ -69,31 +79,42 @@ class Table:
         return state
 
     def _open(self, record: Record) -> State:
+        """Return the saga that the record belongs to: a new one when the old one is over.
+
+        A function of the saga and the record alone, so that it is the same at every rebuild.
+        """
         key = record.key
-        row = self._rows.get(key)
-        if row is not None:
-            offset, status, at, _ = peek(row)
-            if record.offset <= offset or not self._is_over(status, at, record.time):
-                self._hot[key] = state = unpack(self.plan, key, row)
+        state = self.get(key)
+        if state is not None:
+            rest = state.status.ended and not state.seen
+            fresh = record.offset > state.log_offset
+            if not fresh or not self._is_over(state.status, state.at, rest, record.time):
                 return state
-            if status is Status.EARLY:
-                self._expired.append(unpack(self.plan, key, row))
+            if state.status is Status.EARLY:
+                self._expired.append(state)
         self._hot[key] = state = State(key)
         return state
 
-    def _is_over(self, status: Status, at: int, now: int) -> bool:
-        """Whether an ended or early saga has been kept long enough, by log time (rule 10)."""
+    def _is_over(self, status: Status, at: int, rest: bool, now: int) -> bool:
+        """Whether an early saga, or one at rest, has been kept long enough by log time."""
         spec = self.plan.spec
         if status is Status.EARLY:
             return now - at > spec.early_ms
-        return status.ended and now - at > spec.duplicate_horizon_ms
+        return rest and now - at > spec.duplicate_horizon_ms
 
     def load(self, key: str, row: bytes | None) -> None:
-        """Take over a stored row, None for a tombstone; the largest log offset wins."""
-        if row is None:
-            self._rows.pop(key, None)
-            return
+        """Take over a stored row, None for a tombstone; the largest log offset wins.
+
+        A tombstone behind the row of a live saga is another writer's, who knew the one before it.
+        """
         kept = self._rows.get(key)
+        if row is None:
+            if kept is not None and not _may_be_dropped(kept):
+                self.rewrite.add(key)
+                return
+            self._rows.pop(key, None)
+            self.rewrite.discard(key)
+            return
         if kept is not None and peek(kept)[0] > peek(row)[0]:
             self.rewrite.add(key)
             return
@@ -148,12 +169,15 @@ class Table:
         Ended ones are dropped in silence; what an early one holds becomes dead letters.
         """
         found, self._expired = self._expired, []
-        keys = [*self._early, *self._next_of_sweep()]
+        now = self.log_time - CLOCKS_APART_MS
+        keys = dict.fromkeys([*self._early, *self._next_of_sweep()])
         for key in keys:
             row = self._rows.get(key)
             if row is not None and key not in self.dirty:
-                _, status, at, _ = peek(row)
-                if self._is_over(status, at, self.log_time):
+                _, status, at, rest = peek(row)
+                if status is not Status.EARLY:
+                    self._early.pop(key, None)
+                if self._is_over(status, at, rest, now):
                     found.append(unpack(self.plan, key, row))
         return found
 

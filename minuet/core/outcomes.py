@@ -1,0 +1,111 @@
+"""Rules 1, 3 and 5: the first outcome is the answer, what came second is a stray, a fail event
+makes the saga fail. Requests and undone events, which are never strays, are folded here too.
+"""
+
+from __future__ import annotations
+
+from minuet.core.entries import entry_of, open_incident, take
+from minuet.core.plan import Plan
+from minuet.core.state import Place, State, Status
+from minuet.core.unreadable import replaces_unreadable
+from minuet.event.record import LATE, ROUND, STEP, UNDOES, Record
+
+
+def outcome(plan: Plan, state: State, record: Record) -> None:
+    """Fold what a step, a deadline or somebody outside said."""
+    if not _may_say(plan, record):
+        state.count("illegal")
+    elif came_second(state, record):
+        if not replaces_unreadable(state, record):
+            stray(plan, state, record)
+    else:
+        _happen(plan, state, record)
+
+
+def _may_say(plan: Plan, record: Record) -> bool:
+    """Whether the event's step says such a type; what a step says needs a slot."""
+    if not record.slot:
+        return record.type not in plan.said_by
+    step = plan.steps.get(record.text(STEP))
+    return step is None or record.type in step.spec.says
+
+
+def came_second(state: State, record: Record) -> bool:
+    """Whether an outcome is no effective one: another was first, or its cause is not effective."""
+    return (
+        (state.status.ended and bool(state.known))
+        or (bool(record.slot) and record.slot in state.answers)
+        or record.type in state.events
+        or any(cause not in state.ids for cause in record.causes)
+        or of_another_round(state, record)
+    )
+
+
+def of_another_round(state: State, record: Record) -> bool:
+    """Whether a step said it before the redo: the begin event, a cause of both, is carried over."""
+    return bool(state.round and record.slot) and record.text(ROUND) != state.round
+
+
+def _happen(plan: Plan, state: State, record: Record) -> None:
+    deadline = plan.deadlines.get(record.type)
+    lost = state.status is not Status.RUNNING or (
+        deadline is not None and deadline.unless in state.events
+    )
+    if deadline is not None and lost:
+        return
+    late = state.failing and LATE in record.headers
+    take(plan, state, entry_of(record, Place.LATE if late else Place.EFFECTIVE))
+    if state.failing and record.type in plan.beyond_pivot:
+        why = "happened in a saga that had failed"
+        open_incident(state, record.id, "irreversible", record, why)
+    if record.type in plan.fails:
+        fail(plan, state, record)
+
+
+def fail(plan: Plan, state: State, record: Record) -> None:
+    """Let a fail event that was taken have its effect."""
+    if state.status is not Status.RUNNING:
+        return
+    if plan.spec.pivot and plan.spec.pivot in state.events:
+        why = "there is no way back"
+        open_incident(state, record.id, "failed-after-pivot", record, why)
+    elif plan.spec.completes in state.events:
+        state.count("illegal")
+    else:
+        state.status = Status.FAILING
+        state.failed_by, state.failed_offset = record.id, record.offset
+
+
+def stray(plan: Plan, state: State, record: Record) -> None:
+    """Count what came second, and keep it where it must be undone or cannot be."""
+    state.count("strays")
+    undo = plan.undo_of.get(record.type)
+    if undo is not None:
+        state.keep(entry_of(record, Place.STRAY), 0)
+        step = plan.undo_steps.get(undo.request)
+        own = plan.bits[undo.outcome] | plan.bits[undo.request]
+        gone = state.status.ended and bool(state.known)
+        if gone and step is not None and step.takes & ~own:
+            why = f"{step.name} needs events that an ended saga no longer keeps"
+            open_incident(state, record.id, "undo-impossible", record, why)
+    elif record.type in plan.beyond_pivot:
+        why = "came second and cannot be undone"
+        open_incident(state, record.id, "irreversible", record, why)
+
+
+def request(plan: Plan, state: State, record: Record) -> None:
+    """Fold a request to undo one outcome."""
+    undoes = record.text(UNDOES)
+    if not undoes or undoes in state.requests:
+        state.count("illegal")
+        return
+    take(plan, state, entry_of(record, Place.REQUEST))
+
+
+def undone(plan: Plan, state: State, record: Record) -> None:
+    """Fold the answer to a request."""
+    undoes = record.text(UNDOES)
+    if undoes not in state.requests or undoes in state.undone:
+        state.count("illegal")
+        return
+    take(plan, state, entry_of(record, Place.UNDONE))
