@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import Annotated
 
 import typer
 
 from minuet.errors import MinuetError, UsageError
 
 COMMANDS = ("dev", "topics", "publish", "worker", "saga", "verify", "demo", "bench")
+
+HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."
 
 EXIT_INTERRUPTED = 130
 
@@ -21,13 +24,12 @@ def build() -> typer.Typer:
     """The whole command line as one Typer app."""
     app = typer.Typer(
         name="minuet",
-        help="Kafka choreography: steps are typed functions, a saga is a table, the log decides.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_minuet)
+    app.callback(help=HELP)(_minuet)
     for name in COMMANDS:
         try:
             command = importlib.import_module(f"minuet.cli.{name}")
@@ -50,11 +52,20 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _minuet(
-    version: bool = typer.Option(False, "--version", help="Print the version and end."),
-) -> None:
-    if version:
-        from importlib.metadata import version as installed
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
 
-        typer.echo(f"minuet {installed('minuet')}")
+        typer.echo(f"minuet {version('minuet')}")
         raise typer.Exit
+
+
+def _minuet(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_show_version, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Options of `minuet` itself."""

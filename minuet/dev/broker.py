@@ -226,7 +226,9 @@ def _process(record: _Record, config: Path) -> process.Process:
 
 
 def _new_cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    first, *rest = uuid.uuid4().bytes
+    # In the lower half: an id that begins with "-" would be taken for an option.
+    return base64.urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("=")
 
 
 def _tail(log: Path) -> list[str]:

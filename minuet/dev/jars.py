@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,6 +24,12 @@ from minuet.errors import BrokerError, MinuetError, UsageError
 
 DOWNLOADS_AT_ONCE = 8
 TRIES = 3
+
+MEND = (
+    "a mirror of Maven Central is taken from ~/.m2/settings.xml, a certificate authority of your "
+    "own from REQUESTS_CA_BUNDLE; with MINUET_KAFKA_HOME set to the folder of a Kafka "
+    "installation nothing is fetched"
+)
 
 LOCK_FILE = Path(__file__).with_name("kafka.lock")
 
@@ -122,8 +129,9 @@ def _fetch_one(jar: Jar, folder: Path, incoming: Path, count: _Count) -> None:
         except Exception as error:  # whatever jgo and its HTTP client raise: all are the world's
             if tries_left:
                 continue
-            message = f"{jar.name} could not be fetched: {error}"
-            raise BrokerError(message) from error
+            why = re.sub(r"//[^/@\s]+@", "//", str(error))  # without a mirror's password
+            message = f"{jar.name} could not be fetched: {why}\n  to mend: {MEND}"
+            raise BrokerError(message) from None
         file.replace(folder / jar.name)
         return
 

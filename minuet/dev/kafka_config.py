@@ -9,8 +9,8 @@ from pathlib import Path
 
 from minuet.dev.network import HOST
 
-# C1 alone starts in half the time, leaves the second core to the workers, and took less CPU for
-# each record over the first half million records than C2 did (docs/decisions/0003).
+# C1 alone starts in half the time and leaves the second core to the workers; C2 has earned back
+# what it costs after more than half a million records only (docs/decisions/0003).
 JVM_FLAGS = (
     "-Xms64m",
     "-Xmx512m",

@@ -27,7 +27,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("M2_REPO", str(tmp_path / "m2"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(jars, "pinned", lambda: (JAR,))
-    monkeypatch.setattr("minuet.dev.maven.repository_url", lambda _: "http://127.0.0.1:1")
+    monkeypatch.setattr(
+        "minuet.dev.maven.repository_url", lambda _: "http://ann:secret@127.0.0.1:1"
+    )
     folder = tmp_path / "m2" / "org" / "example" / "kafka_2.13" / "9.9.9"
     folder.mkdir(parents=True)
     (folder / JAR.name).write_bytes(CONTENT)
@@ -78,8 +80,9 @@ def test_what_is_in_the_cache_needs_no_network_and_no_jgo(
 
 def test_a_damaged_jar_of_maven_is_not_used(repository: Path, tmp_path: Path) -> None:
     (repository / JAR.name).write_bytes(b"a_jar")
-    with pytest.raises(BrokerError, match=f"{JAR.name} could not be fetched"):
+    with pytest.raises(BrokerError, match=f"{JAR.name} could not be fetched") as failure:
         jars.class_path(silent)
+    assert "secret" not in str(failure.value)
     assert not list((tmp_path / "cache").rglob("*.jar"))
 
 
