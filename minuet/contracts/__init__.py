@@ -1,0 +1,1 @@
+"""Contracts: event models as Avro schemas, and events as bytes."""
