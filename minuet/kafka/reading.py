@@ -1,0 +1,114 @@
+"""Reading a topic to its end: each record that stood there when the read began, then stop.
+
+The end is the high watermark taken first, reached when a record or an end-of-partition event
+stands at it: offsets have gaps (compaction, transaction markers), so arithmetic on positions
+would wait for records that do not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from time import monotonic
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from minuet.errors import BrokerError, UsageError
+from minuet.kafka.connection import REACH_S, Connection
+
+_BATCH = 1000
+_STALLED_S = 30.0  # without any record: an open transaction, or a broker that went away
+
+
+def partitions(connection: Connection, topic: str) -> list[int]:
+    """The partition numbers of `topic`.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+        UsageError: there is no such topic.
+    """
+    found = connection.reach(topic).topics[topic]
+    if found.error is not None:
+        if found.error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+            raise missing(connection, topic)
+        raise connection.error(found.error)
+    return sorted(found.partitions)
+
+
+def missing(connection: Connection, topic: str) -> UsageError:
+    """The error for a topic that is not there, with the command that makes it."""
+    workflow = topic.rpartition(".")[0]
+    mend = f"minuet topics apply {workflow if workflow != 'minuet' else 'WORKFLOW'}"
+    return UsageError(f"there is no topic {topic} at {connection.bootstrap}: run `{mend}`")
+
+
+def snapshot(
+    connection: Connection, topic: str, start: Mapping[int, int] | None = None
+) -> Iterator[Message]:
+    """Each record of `topic` up to the high watermark of now.
+
+    Args:
+        connection: where to read.
+        topic: what to read.
+        start: partition -> first offset; without it every partition from its beginning.
+
+    Raises:
+        BrokerError: the broker cannot be reached, or sends nothing more.
+        UsageError: there is no such topic.
+    """
+    if start is None:
+        start = dict.fromkeys(partitions(connection, topic), OFFSET_BEGINNING)
+    consumer = connection.consumer(**{"enable.partition.eof": True})
+    try:
+        ends = _ends(connection, consumer, topic, start)
+        consumer.assign([TopicPartition(topic, number, start[number]) for number in ends])
+        heard = monotonic()
+        while ends:
+            messages = consumer.consume(_BATCH, 0.2)
+            if messages:
+                heard = monotonic()
+            elif monotonic() - heard > _STALLED_S:
+                text = f"Kafka at {connection.bootstrap}: {topic} sent nothing for {_STALLED_S} s"
+                raise BrokerError(text)
+            for message in messages:
+                if _before_end(connection, message, ends):
+                    yield message
+    finally:
+        consumer.close()
+
+
+def _ends(
+    connection: Connection, consumer: Consumer, topic: str, start: Mapping[int, int]
+) -> dict[int, int]:
+    """The high watermark of each partition that has something to read."""
+    ends = {}
+    for number, first in start.items():
+        try:
+            place = TopicPartition(topic, number)
+            _, end = consumer.get_watermark_offsets(place, timeout=REACH_S)
+        except KafkaException as failure:
+            raise connection.error(failure) from failure
+        if end > max(first, 0):
+            ends[number] = end
+    return ends
+
+
+def _before_end(connection: Connection, message: Message, ends: dict[int, int]) -> bool:
+    """Whether it is a record from before the end; strikes a partition that is read."""
+    error = message.error()
+    at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
+    if error is not None and not at_end:
+        raise connection.error(error)
+    number, offset = message.partition(), message.offset()
+    end = ends.get(number) if number is not None else None
+    if number is None or end is None or offset is None:
+        return False
+    if offset + (not at_end) >= end:
+        del ends[number]
+    return not at_end and offset < end

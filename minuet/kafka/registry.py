@@ -1,0 +1,125 @@
+"""The built-in registry: schemas in the compacted topic `minuet.schemas`, keyed by fingerprint.
+
+The id of a schema is a function of its fingerprint, so nobody hands out numbers: any number of
+publishers and workers may register at once, and write the same record. A record whose text does
+not have the fingerprint of its key is not believed.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import Lock
+from time import monotonic
+
+from confluent_kafka import Message
+
+from minuet.contracts.registry import schema_id
+from minuet.contracts.schema import Schema, read_schema
+from minuet.errors import BrokerError, ContractError
+from minuet.kafka.connection import Connection
+from minuet.kafka.reading import snapshot
+from minuet.kafka.writer import Place, WriteError, Writer
+
+TOPIC = "minuet.schemas"
+
+# An idempotent producer takes half a second to begin; a schema written twice is the same schema.
+_WRITER = {"enable.idempotence": False}
+
+_ACK_S = 10.0
+_READ_AGAIN_S = 1.0  # for one unknown fingerprint; a flood of bad records must not flood the broker
+_UNKNOWN_MOST = 10_000  # fingerprints remembered as unknown; forged ones must not fill the memory
+
+_LOG = logging.getLogger("minuet.kafka.registry")
+
+
+class TopicRegistry:
+    """A `Registry` whose schemas stand in Kafka itself: nothing more to run, or to back up.
+
+    The topic is read when first needed, and its tail again when a fingerprint is not known.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._schemas: dict[str, Schema] = {}
+        self._next: int | None = None  # offset to read on from; None before the first read
+        self._tried: dict[str, float] = {}  # unknown fingerprint -> when it was looked for
+        self._writer: Writer | None = None  # most processes find all schemas there
+        self._lock = Lock()
+
+    def register(self, schema: Schema) -> int:
+        """Return the schema's id for the wire; writes the schema if it is not there yet.
+
+        Raises:
+            BrokerError: Kafka cannot be reached, or did not acknowledge.
+            UsageError: the topic does not exist.
+        """
+        with self._lock:
+            if self._next is None:
+                self._read()
+            if schema.fingerprint not in self._schemas:
+                self._append(schema)
+        return schema_id(schema.fingerprint)
+
+    def find(self, fingerprint: str) -> Schema | None:
+        """Return the schema with this fingerprint, or None when nobody has registered it.
+
+        Raises:
+            BrokerError: Kafka cannot be reached.
+            UsageError: the topic does not exist.
+        """
+        if known := self._schemas.get(fingerprint):
+            return known
+        with self._lock:
+            now = monotonic()
+            tried = self._tried.get(fingerprint)
+            if tried is None or now - tried >= _READ_AGAIN_S:
+                self._read()
+                self._remember(fingerprint, now)
+            return self._schemas.get(fingerprint)
+
+    def _remember(self, fingerprint: str, now: float) -> None:
+        self._tried.pop(fingerprint, None)
+        if fingerprint in self._schemas:
+            return
+        if len(self._tried) >= _UNKNOWN_MOST:
+            del self._tried[next(iter(self._tried))]
+        self._tried[fingerprint] = now
+
+    def _read(self) -> None:
+        """Take in what stands in the topic after what was read before."""
+        start = None if self._next is None else {0: self._next}
+        after = self._next or 0
+        for message in snapshot(self._connection, TOPIC, start):
+            after = (message.offset() or 0) + 1
+            if schema := _schema(message):
+                self._schemas[schema.fingerprint] = schema
+        self._next = after
+
+    def _append(self, schema: Schema) -> None:
+        if self._writer is None:
+            self._writer = Writer(self._connection, TOPIC, **_WRITER)
+        done: list[Place | WriteError] = []
+        self._writer.append(schema.fingerprint.encode(), schema.text.encode(), [], done.append)
+        self._writer.flush(_ACK_S)
+        if not done:
+            text = f"Kafka at {self._connection.bootstrap}: {TOPIC} did not acknowledge a schema"
+            raise BrokerError(text)
+        if isinstance(done[0], WriteError):
+            raise done[0]
+        self._schemas[schema.fingerprint] = schema
+
+
+def _schema(message: Message) -> Schema | None:
+    """The schema of a record; None for one that cannot be believed."""
+    key, value = message.key(), message.value()
+    if key is None or value is None:
+        return None
+    try:
+        fingerprint, schema = key.decode(), read_schema(value.decode())
+    except (UnicodeDecodeError, ContractError):
+        _LOG.warning("%s offset %s: not a schema", TOPIC, message.offset())
+        return None
+    if schema.fingerprint != fingerprint:
+        _LOG.warning("%s offset %s: not the schema of its key", TOPIC, message.offset())
+        return None
+    return schema

@@ -1,0 +1,90 @@
+"""Appending to one topic: each record is acknowledged or fails, and its callback says which.
+
+Nothing is dropped: a full queue is a `BufferError`, to be answered with `serve` and another try.
+Callbacks are called by `serve`, `flush` and `purge`, in whichever thread calls these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from minuet.errors import BrokerError
+from minuet.kafka.connection import Connection, describe
+
+# As confluent-kafka names them; a list is invariant, so ours must be of its type.
+Headers = list[tuple[str, str | bytes | None]]
+
+_OF_ONE_RECORD = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD)
+
+
+class Place(NamedTuple):
+    """Where an acknowledged record stands."""
+
+    partition: int
+    offset: int
+
+
+class WriteError(BrokerError):
+    """A record was not acknowledged.
+
+    Args:
+        message: names the broker, and why.
+        reason: why, alone.
+        alone: it is the record's fault; others may go through.
+    """
+
+    def __init__(self, message: str, reason: str, *, alone: bool = False) -> None:
+        self.reason, self.alone = reason, alone
+        super().__init__(message)
+
+
+Done = Callable[[Place | WriteError], None]
+
+
+class Writer:
+    """Appends records to `topic`; `over` wins over the producer's defaults."""
+
+    def __init__(self, connection: Connection, topic: str, **over: object) -> None:
+        self.topic = topic
+        self._connection = connection
+        self._producer = connection.producer(**over)
+
+    def append(self, key: bytes, value: bytes, headers: Headers, done: Done) -> None:
+        """Hand a record over; `done` is called once, with its place or with what went wrong.
+
+        Raises:
+            BufferError: the queue is full; `done` will not be called.
+        """
+        try:
+            self._producer.produce(
+                self.topic, value, key, headers=headers, on_delivery=partial(self._acked, done)
+            )
+        except KafkaException as failure:
+            done(self._error(failure.args[0]))
+
+    def serve(self, wait_s: float) -> None:
+        """Call what is done; wait for something for at most so long."""
+        self._producer.poll(wait_s)
+
+    def flush(self, wait_s: float = -1) -> int:
+        """Wait until all is done, or for at most so long; return how many records are not."""
+        return self._producer.flush(wait_s)
+
+    def purge(self) -> None:
+        """Give up what is not acknowledged; it may have been written all the same."""
+        self._producer.purge()
+        self._producer.flush(1)
+
+    def _acked(self, done: Done, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            done(self._error(error))
+        else:
+            done(Place(message.partition() or 0, message.offset() or 0))
+
+    def _error(self, error: KafkaError) -> WriteError:
+        text = str(self._connection.error(error))
+        return WriteError(text, describe(error), alone=error.code() in _OF_ONE_RECORD)

@@ -1,0 +1,92 @@
+"""A small project of one workflow, for commands that are run as people run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+ROOT = Path(__file__).parents[2]
+
+PYPROJECT = """\
+[tool.minuet.workflows.NAME]
+saga = "MODULE:parcels"
+steps = ["MODULE"]
+"""
+
+WORKFLOW = """\
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from minuet import Event, Saga, step
+
+
+class ParcelSent(Event):
+    parcel_id: str
+    value: Annotated[Decimal, Field(max_digits=12, decimal_places=2)]
+    sent_at: datetime
+    note: str = ""
+
+
+class ParcelArrived(Event):
+    parcel_id: str
+
+
+@step
+def deliver_parcel(sent: ParcelSent) -> ParcelArrived:
+    return ParcelArrived(parcel_id=sent.parcel_id)
+
+
+parcels = Saga(
+    "NAME", key="parcel_id", begins=ParcelSent, completes=ParcelArrived, partitions=PARTITIONS
+)
+"""
+
+
+class Parcels:
+    """The project in a folder; each has a name of its own, so that many share one broker."""
+
+    def __init__(self, folder: Path, bootstrap: str) -> None:
+        self.folder, self.bootstrap = folder, bootstrap
+        self.name = f"parcels-{uuid4().hex[:8]}"
+        self.topic = f"{self.name}.events"
+        module = self.name.replace("-", "_")
+        text = PYPROJECT.replace("NAME", self.name).replace("MODULE", module)
+        (folder / "pyproject.toml").write_text(text)
+        self._module = folder / f"{module}.py"
+        self.write(partitions=3)
+
+    def write(self, *, partitions: int) -> None:
+        """Write the workflow."""
+        text = WORKFLOW.replace("NAME", self.name).replace("PARTITIONS", str(partitions))
+        self._module.write_text(text)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start `minuet` with these arguments in the project's folder."""
+        command = [sys.executable, "-c", "from minuet.cli.main import main; main()", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [*command, "--bootstrap", self.bootstrap],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+        )
+
+    def run(self, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:
+        """Run `minuet` to its end: exit code, output and errors."""
+        process = self.start(*arguments)
+        out, errors = process.communicate(text, timeout=60)
+        return process.returncode, out.decode(), errors.decode()
+
+
+def parcel(number: int, value: str = "12.50") -> bytes:
+    """A line of input."""
+    text = '{"parcel_id": "p-%d", "value": "%s", "sent_at": "2026-11-22T10:00:00.5Z"}\n'
+    return (text % (number, value)).encode()
