@@ -196,9 +196,11 @@ def unpack(plan: Plan, saga_id: str, row: bytes) -> State:
         state.keep(entry, plan.bits.get(entry.type, 0))
         state.seen[entry.id] = entry.digest
     for tries in fields["tries"]:
-        state.tries[tries.pop("slot")] = Tries(**tries)
+        slot = tries.pop("slot")
+        state.tries[slot] = Tries(**tries)
     for incident in fields["incidents"]:
-        state.incidents[incident.pop("key")] = Incident(**incident)
+        key = incident.pop("key")
+        state.incidents[key] = Incident(**incident)
     return state
 
 

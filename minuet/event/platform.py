@@ -77,7 +77,8 @@ class SagaCompensated(Event):
 class SagaRedone(Event):
     """A person begins a new round of an ended, compensated saga.
 
-    Its record carries the begin event's own bytes, so that folding needs no other record.
+    Its record carries the begin event's own bytes and digest, and has it as its only cause, so
+    that folding needs no other record.
     """
 
     saga_id: str

@@ -211,9 +211,9 @@ class Story:
         found = self.slot(slot) if isinstance(slot, str) else slot
         names = {"step": found.step.name, "undoes": found.undoes, "round": self.state.round}
         causes = ",".join(cause.id for cause in found.causes)
-        identity = (
-            ids.action_id(event_type, found.id) if by else ids.answer_id(found.id, event_type)
-        )
+        identity = ids.answer_id(found.id, event_type)
+        if by:
+            identity = ids.action_id(event_type, found.id)
         return self.append(
             event_type, identity, found.id, body,
             **names, causes=causes, late="1" if late else "", by=by,
@@ -222,11 +222,12 @@ class Story:
     def tries(
         self, event_type: str, name: str, attempt: int, *, until: int = 0, slot: str = ""
     ) -> Record:
-        """`StepRetrying` or `StepGaveUp`."""
+        """`StepRetrying` or `StepGaveUp`; of a given slot as the first round knew it."""
         about = slot or self.slot(name).id
+        round_id = "" if slot else self.state.round
         identity = ids.attempt_id(about, event_type, attempt)
         more = {"attempt": str(attempt), "notbefore": str(until) if until else ""}
-        return self.append(event_type, identity, about, step=name, round=self.state.round, **more)
+        return self.append(event_type, identity, about, step=name, round=round_id, **more)
 
     def waits(self, name: str, attempt: int, until: int) -> Record:
         return self.tries("StepRetrying", name, attempt, until=until)
@@ -291,3 +292,24 @@ class Story:
                 return [record.type for record in self.log[start:]]
         message = f"no rest: {[record.type for record in self.log[-10:]]}"
         raise AssertionError(message)
+
+
+TO_CHARGE = ("reserve_stock", "screen_fraud")
+TO_SHIP = (*TO_CHARGE, "charge_payment")
+TO_CONFIRM = (*TO_SHIP, "book_shipment")
+
+
+def placed(*done: str, spec: Spec = ORDERS, packed: bool = False) -> Story:
+    """An order for which these steps have said their first type."""
+    order = Story(spec, packed=packed)
+    order.begins()
+    for name in done:
+        order.answers(name, order.plan.steps[name].spec.says[0])
+    return order
+
+
+def failed(*done: str, spec: Spec = ORDERS) -> Story:
+    """The same, cancelled."""
+    order = placed(*done, spec=spec)
+    order.cancels()
+    return order
