@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 ID = "ce_id"
 TYPE = "ce_type"
@@ -107,6 +108,7 @@ def parse(
         raise UnreadableHeaders(message) from None
 
 
+@lru_cache(maxsize=16)  # records are made many in a millisecond
 def timestamp(ms: int) -> bytes:
     """Return `ms` since 1970 as CloudEvents' `time` (RFC 3339, UTC)."""
     moment = datetime.fromtimestamp(ms / 1000, UTC)

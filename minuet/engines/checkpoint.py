@@ -1,0 +1,182 @@
+"""Checkpoints: rows acked first, then the position that they cover. Off the path of work.
+
+A position is committed only past what is folded and whose rows are acked; handlers that still run
+need no mention, since what is due is a function of the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+from minuet.core.state import State
+from minuet.engines.compose import Composer, Trouble, held
+from minuet.engines.log import Append, Log
+from minuet.engines.options import Options
+from minuet.engines.partition import Partition
+
+SLICE = 200  # rows packed before others get their turn: about 5 ms
+
+
+class Owner(Protocol):
+    """What checkpoints want of the loop."""
+
+    parts: dict[int, Partition]
+
+    @property
+    def coordinates(self) -> bool:
+        """Whether this unit writes rows."""
+
+    def append(self, part: Partition, append: Append) -> None:
+        """Append for a partition."""
+
+
+class Checkpoints:
+    """Stores what was folded, every so often and when a partition is given back.
+
+    Args:
+        owner: the loop.
+        log: where rows and positions go.
+        composer: makes the rows' records.
+        options: how often.
+    """
+
+    def __init__(self, owner: Owner, log: Log, composer: Composer, options: Options) -> None:
+        self._owner = owner
+        self._log = log
+        self._composer = composer
+        self._options = options
+        self._records = 0
+        self._enough = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._busy = asyncio.Lock()
+
+    def count(self, records: int) -> None:
+        """Count folded records towards the next checkpoint."""
+        self._records += records
+        if self._records >= self._options.checkpoint_records:
+            self._enough.set()
+
+    def start(self) -> None:
+        """Begin to checkpoint in the background."""
+        self._task = asyncio.ensure_future(self._forever())
+
+    async def stop(self) -> None:
+        """End the background work."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _forever(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._options.checkpoint_ms / 1000):
+                    await self._enough.wait()
+            except TimeoutError:
+                pass
+            self._records = 0
+            self._enough.clear()
+            await self.now(list(self._owner.parts.values()))
+
+    async def now(self, parts: Iterable[Partition]) -> None:
+        """Checkpoint these partitions."""
+        async with self._busy:
+            wanted = [p for p in parts if p.restored and p.live and p.position != p.committed]
+            await asyncio.gather(*(self._one(part) for part in wanted))
+
+    async def _one(self, part: Partition) -> None:
+        position = part.position
+        over = part.table.over()
+        await self._letters(part, over)
+        while part.table.dirty:
+            offsets = await self._write(part, list(part.table.dirty))
+            if not self._owner.coordinates or not await self._foreign(part, offsets):
+                break
+        if not part.live:
+            return
+        self._log.commit({part.number: position})
+        part.committed = position
+        part.table.cool()
+        await self._tombstones(part, over)
+
+    async def _write(self, part: Partition, keys: list[str]) -> list[int]:
+        """Write the rows of these sagas and return their offsets once all are acked."""
+        acks = _Acks()
+        for start in range(0, len(keys), SLICE):
+            for key, row in part.table.pack(keys[start : start + SLICE]):
+                if self._owner.coordinates:
+                    self._owner.append(part, acks.expect(self._composer.row(part.number, key, row)))
+            await asyncio.sleep(0)
+        return await acks.all(part)
+
+    async def _foreign(self, part: Partition, offsets: list[int]) -> bool:
+        """Whether somebody else wrote rows between ours; those keys are written again."""
+        own = set(offsets)
+        end = max(own, default=part.next_row - 1) + 1
+        gaps = [o for o in range(part.next_row, end) if o not in own]
+        if gaps:
+            async for chunk in self._log.rows(part.number, gaps[0], gaps[-1] + 1):
+                for key, _, offset in chunk:
+                    if offset not in own and part.table.get(key.decode()) is not None:
+                        part.table.dirty[key.decode()] = None
+        part.next_row = end
+        return bool(gaps)
+
+    async def _letters(self, part: Partition, over: list[State]) -> None:
+        """Make dead letters of events whose saga never began."""
+        if not self._owner.coordinates:
+            return
+        acks = _Acks()
+        for state in over:
+            trouble = Trouble("early", f"no saga {state.saga_id} began within the time allowed")
+            for entry in state.held:
+                letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
+                self._owner.append(part, acks.expect(letter))
+        await acks.all(part)
+
+    async def _tombstones(self, part: Partition, over: list[State]) -> None:
+        """Drop what has been kept long enough; after the commit, so that no restore misses it."""
+        acks = _Acks()
+        for old in over:
+            state = part.table.get(old.saga_id)
+            if state is None or state.log_offset != old.log_offset:
+                continue
+            part.table.forget(old.saga_id)
+            if self._owner.coordinates:
+                tombstone = self._composer.row(part.number, old.saga_id, None)
+                self._owner.append(part, acks.expect(tombstone))
+        offsets = await acks.all(part)
+        if offsets:
+            part.next_row = max(offsets) + 1
+
+
+class _Acks:
+    """Waits for the acks of a set of appends."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+        self._offsets: list[int] = []
+        self._done = asyncio.Event()
+
+    def expect(self, append: Append) -> Append:
+        append.acked = self._acked
+        self._waiting += 1
+        self._done.clear()
+        return append
+
+    def _acked(self, _append: Append, offset: int) -> None:
+        self._waiting -= 1
+        self._offsets.append(offset)
+        if not self._waiting:
+            self._done.set()
+
+    async def all(self, part: Partition) -> list[int]:
+        """Return the offsets when all are acked, or what there is when the assignment ends."""
+        while self._waiting and part.live:
+            try:
+                async with asyncio.timeout(0.5):
+                    await self._done.wait()
+            except TimeoutError:
+                continue
+        return self._offsets

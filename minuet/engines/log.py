@@ -1,0 +1,116 @@
+"""The seam between the loop and Kafka, small enough that a model broker can stand in for it.
+
+A log tells its sink what happened, on the loop's thread and in the order it happened; the loop
+tells the log what to append and what to commit. Nothing else crosses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from minuet.event.record import Headers, Record
+
+
+@dataclass(slots=True)
+class Append:
+    """A record to be written, and what to do when it has been.
+
+    Args:
+        topic: its whole name.
+        partition: of the topic; equal for all topics of a workflow.
+        value: None for a tombstone.
+        acked: called with the append and its offset once all replicas have it.
+        note, owner: the caller's own, for `acked` and for trying again.
+    """
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes | None
+    headers: Headers
+    acked: Callable[[Append, int], None] | None = field(default=None, repr=False)
+    note: Any = field(default=None, repr=False)
+    owner: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record without key or readable headers: a dead letter, and nothing to any saga."""
+
+    offset: int
+    time: int
+    key: bytes
+    value: bytes
+    headers: Headers
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a partition stood when it was assigned.
+
+    Args:
+        start: the offset that reading begins at: the coordinator group's committed offset, or the
+            log's beginning when there is none or it is out of range; never the end.
+        high: the high watermark.
+    """
+
+    start: int
+    high: int
+
+
+class Sink(Protocol):
+    """What the loop wants to be told."""
+
+    def assigned(self, positions: Mapping[int, Position]) -> None:
+        """Partitions were assigned; they stay paused until `Log.resume`."""
+
+    async def revoked(self, partitions: Iterable[int]) -> None:
+        """Partitions are about to be taken away: checkpoint them, then return."""
+
+    def lost(self, partitions: Iterable[int]) -> None:
+        """Partitions were taken away: somebody else may own them already."""
+
+    def read(self, partition: int, records: Sequence[Record | Unreadable]) -> None:
+        """Records of the log, in their order."""
+
+    def reached(self, partition: int, offset: int) -> None:
+        """Everything below `offset` has been read (it may have gaps)."""
+
+    def failed(self, append: Append, reason: str) -> None:
+        """It is not known whether the append was written."""
+
+    def broken(self, error: Exception) -> None:
+        """The log cannot go on."""
+
+
+class Log(Protocol):
+    """What the loop wants of Kafka."""
+
+    async def open(self, sink: Sink) -> None:
+        """Connect and join the group."""
+
+    def append(self, append: Append) -> None:
+        """Write a record; its `acked` or `Sink.failed` follows."""
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit positions in the log; what is lost here is only read again."""
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Read no more of these for now."""
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """Read these (again)."""
+
+    async def high_watermark(self, partition: int) -> int:
+        """Ask for the log's high watermark."""
+
+    def rows(
+        self, partition: int, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
+        """Read stored rows as (key, row or None, offset), in chunks, to `end` or the end of now."""
+
+    async def close(self) -> None:
+        """Flush, leave the group, and end every thread."""

@@ -1,0 +1,417 @@
+"""The loop: reads the log, folds, runs what is due, appends what was said. It decides nothing.
+
+Written once for every log. Reading, folding, running and appending go on independently: nothing
+waits for a batch, and a slow handler holds up nobody else. All of it happens on one thread, the
+asyncio loop's; only the log and the handlers may use others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from minuet.contracts.codec import Codec
+from minuet.core.decide import Say, decide
+from minuet.core.due import Doubt, Slot, doubt, due
+from minuet.core.plan import Plan, compile_plan
+from minuet.core.settle import Again, Failure, Park, Wait, settle
+from minuet.core.state import Entry, Place, State, Status
+from minuet.engines.checkpoint import Checkpoints
+from minuet.engines.compose import Composer, Trouble, held
+from minuet.engines.log import Append, Log, Position, Unreadable
+from minuet.engines.options import DEFAULTS, Options
+from minuet.engines.partition import Partition, Run
+from minuet.engines.runner import Ended, Runner, Unbound
+from minuet.engines.timers import Timers
+from minuet.errors import ContractError
+from minuet.event.ids import attempt_id
+from minuet.event.model import Event
+from minuet.event.platform import StepRetrying
+from minuet.event.record import DIGEST, SCHEMA, TYPE, Record
+from minuet.spec.assemble import Workflow
+
+_LOG = logging.getLogger("minuet.worker")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one worker does of a workflow: some steps, and perhaps the coordinator's part."""
+
+    workflow: Workflow
+    steps: frozenset[str]
+    coordinates: bool
+    resources: Mapping[type, object]
+
+
+class Loop:
+    """Runs one unit over one log; see the module's text.
+
+    Args:
+        unit: what to run.
+        log: where records come from and go to.
+        codec: of the workflow's events.
+        clock: ms since 1970.
+        options: bounds and intervals.
+        seed: of the jitter; None for a random one.
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        log: Log,
+        codec: Codec,
+        clock: Callable[[], int],
+        options: Options = DEFAULTS,
+        seed: int | None = None,
+    ) -> None:
+        self.unit = unit
+        self.plan: Plan = compile_plan(unit.workflow.spec)
+        self.parts: dict[int, Partition] = {}
+        self.folded = 0
+        self.stopped: asyncio.Event = asyncio.Event()
+        self.error: Exception | None = None
+        self._log = log
+        self._clock = clock
+        self._options = options
+        self._jitter = random.Random(seed).random
+        self._composer = Composer(unit.workflow.spec, codec, clock)
+        self._runner = Runner(
+            {name: unit.workflow.steps[name] for name in unit.steps},
+            unit.resources,
+            codec,
+            in_flight=options.in_flight,
+            threads=options.threads,
+            ended=self._ended,
+            may_start=self._may_start,
+        )
+        self._checkpoints = Checkpoints(self, log, self._composer, options)
+        self._timers = Timers(self, log, clock)
+        self._inline = self._inline_types()
+        self._stopping = False
+        self._paused = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _inline_types(self) -> frozenset[str]:
+        """Types after whose own append a step of this unit may go on without a second read."""
+        return frozenset(
+            event_type
+            for step in self.plan.forward
+            if step.name in self.unit.steps and not step.irreversible
+            for alternatives in step.spec.needs
+            for event_type in alternatives
+        )
+
+    @property
+    def coordinates(self) -> bool:
+        """Whether this unit has the coordinator's part."""
+        return self.unit.coordinates
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect and join; returns before partitions are assigned."""
+        await self._log.open(self)
+        self._checkpoints.start()
+
+    async def stop(self) -> None:
+        """Finish what runs, within the grace time, checkpoint, and leave the group."""
+        if not self._stopping:
+            self._stopping = True
+            self._log.pause(list(self.parts))
+            self._runner.drop_waiting()
+            await self._drain()
+            await self._checkpoints.stop()
+            await self._checkpoints.now(list(self.parts.values()))
+            await self._log.close()
+            self._runner.close()
+            self._end(list(self.parts))
+        self.stopped.set()
+
+    async def _drain(self) -> None:
+        waited = 0.0
+        while self._runner.active and waited < self._options.grace_s:
+            await asyncio.sleep(0.02)
+            waited += 0.02
+
+    def broken(self, error: Exception) -> None:
+        """Stop at once: the log cannot go on."""
+        self.error = error
+        self._stopping = True
+        self.stopped.set()
+
+    # -- assignments -----------------------------------------------------------------------------
+
+    def assigned(self, positions: Mapping[int, Position]) -> None:
+        """Begin with new partitions: load their rows, then read on from the last commit."""
+        for number, position in positions.items():
+            part = self.parts[number] = Partition.of(self.plan, number, position)
+            self._spawn(self._restore(part))
+
+    async def revoked(self, partitions: Iterable[int]) -> None:
+        """Give partitions back with everything folded stored."""
+        parts = [part for p in partitions if (part := self.parts.get(p)) is not None]
+        await self._checkpoints.now(parts)
+        self._end([part.number for part in parts])
+
+    def lost(self, partitions: Iterable[int]) -> None:
+        """Somebody else owns them by now: store nothing."""
+        self._end(list(partitions))
+
+    def _end(self, partitions: Iterable[int]) -> None:
+        for number in partitions:
+            part = self.parts.pop(number, None)
+            if part is not None:
+                part.end()
+
+    async def _restore(self, part: Partition) -> None:
+        rows = 0
+        async for chunk in self._log.rows(part.number):
+            if not part.live:
+                return
+            for key, row, offset in chunk:
+                part.table.load(key.decode(), row)
+                part.next_row = offset + 1
+            rows += len(chunk)
+        part.table.loaded()
+        _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
+                  part.number, rows, part.position, part.high)  # fmt: skip
+        if part.live:
+            self._log.resume([part.number])
+            self.reached(part.number, part.position)
+
+    async def _begin(self, part: Partition) -> None:
+        """Ask each live row what is due (rule 2)."""
+        for count, state in enumerate(part.table.live()):
+            if not part.live:
+                return
+            self.act(part, state)
+            if count % 200 == 199:
+                await asyncio.sleep(0)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def read(self, partition: int, records: Sequence[Record | Unreadable]) -> None:
+        """Fold records of the log, then do what has become due."""
+        part = self.parts.get(partition)
+        if part is None or not part.live:
+            return
+        touched: dict[str, State] = {}
+        for record in records:
+            if isinstance(record, Record):
+                touched[record.key] = part.fold(record)
+            else:
+                self._unreadable(part, record)
+        self.folded += len(records)
+        self._checkpoints.count(len(records))
+        part.reach(records[-1].offset + 1)
+        if part.restored:
+            for state in touched.values():
+                self.act(part, state)
+        self._restored_yet(part)
+        self._hold_back()
+
+    def reached(self, partition: int, offset: int) -> None:
+        """Note how far has been read, beyond the last record perhaps."""
+        part = self.parts.get(partition)
+        if part is not None and part.live:
+            part.reach(offset)
+            self._restored_yet(part)
+
+    def _restored_yet(self, part: Partition) -> None:
+        if not part.restored and part.position >= part.high:
+            part.restored = True
+            self._spawn(self._begin(part))
+
+    def _unreadable(self, part: Partition, record: Unreadable) -> None:
+        if self.unit.coordinates:
+            _LOG.warning("partition %s offset %s: %s", part.number, record.offset, record.reason)
+            trouble = Trouble("unreadable", record.reason)
+            self.append(part, self._composer.letter(record, part.number, trouble))
+
+    def _hold_back(self) -> None:
+        waiting = self._runner.waiting
+        if not self._paused and waiting > self._options.window:
+            self._paused = True
+            self._log.pause(list(self.parts))
+        elif self._paused and waiting <= self._options.window // 2:
+            self._paused = False
+            self._log.resume([number for number, part in self.parts.items() if part.restored])
+
+    # -- acting ----------------------------------------------------------------------------------
+
+    def act(self, part: Partition, state: State) -> None:
+        """Say and run what is due in a saga, as far as this unit is in charge of it."""
+        if self._stopping or (state.status.ended and not state.seen):
+            return
+        if self.unit.coordinates:
+            for say in decide(self.plan, state, part.read_through):
+                if say.id not in part.saying:
+                    self._say(part, state, say)
+        for slot in due(self.plan, state, self._clock()):
+            self._take_up(part, state, slot)
+        self._timers.watch(part, state)
+
+    def _say(self, part: Partition, state: State, say: Say) -> None:
+        try:
+            append = self._composer.said(say, state, part.number)
+        except ContractError as bad:
+            if say.of is not None:
+                self._reject(part, state, say.of, str(bad))
+            return
+        part.saying.add(say.id)
+        self.append(part, append)
+
+    def _take_up(self, part: Partition, state: State, slot: Slot) -> None:
+        if slot.id in part.runs or slot.step.name not in self.unit.steps:
+            return
+        if part.rejecting and any(cause.id in part.rejecting for cause in slot.causes):
+            return
+        run = Run(part, state.saga_id, slot, state.status is Status.RUNNING)
+        part.runs[slot.id] = run
+        if slot.in_doubt:
+            choice = doubt(slot, owned_since=part.high, started=False)
+            if choice is Doubt.SKIP:
+                self._append_for(run, self._composer.skipped(slot, state, part.number))
+                return
+            if choice is Doubt.PARK:
+                error = "in doubt: it may have taken effect, and cannot be undone"
+                trouble = Trouble("in-doubt", error, slot.step.name, slot.id, slot.attempt + 1)
+                self._append_for(run, self._composer.gave_up(slot, state, part.number, trouble))
+                return
+        self._runner.submit(run)
+
+    def _may_start(self, run: Run) -> bool:
+        """Look once more at what may have changed while the run waited for a place."""
+        part = run.part
+        if not part.live or self._stopping:
+            return False
+        state = part.table.get(run.key)
+        if state is None or run.slot.id in state.answers:
+            part.runs.pop(run.slot.id, None)
+            return False
+        if run.running and state.failing:
+            part.runs.pop(run.slot.id, None)
+            self.act(part, state)
+            return False
+        return True
+
+    # -- what handlers say ------------------------------------------------------------------------
+
+    def _ended(self, run: Run, ended: Ended) -> None:
+        part = run.part
+        state = part.table.get(run.key)
+        if not part.live or state is None or (self._stopping and isinstance(ended, Failure)):
+            return
+        if isinstance(ended, Event):
+            self._answer(run, state, ended)
+        elif isinstance(ended, Unbound):
+            del part.runs[run.slot.id]
+            self._reject(part, state, ended.entry, ended.reason)
+        else:
+            self._failed_run(run, state, ended)
+        if self._paused:
+            self._hold_back()
+
+    def _answer(self, run: Run, state: State, event: Event) -> None:
+        slot = run.slot
+        if run.running and state.failing:
+            slot = replace(slot, in_doubt=True)  # said late
+        try:
+            append = self._composer.answer(slot, state, event, run.part.number)
+        except ContractError as bad:
+            self._failed_run(run, state, Failure("bug", str(bad)))
+            return
+        if type(event).__name__ in self._inline:
+            append.acked = self._go_on
+        self._append_for(run, append)
+
+    def _go_on(self, append: Append, offset: int) -> None:
+        """Go on inline after the ack, without a second read."""
+        run: Run = append.note
+        part = run.part
+        if self._stopping or not part.live or part.position > offset:
+            return
+        state = part.table.get(run.key)
+        if state is None or state.status is not Status.RUNNING:
+            return
+        headers = dict(append.headers)
+        entry = Entry(
+            run.said, headers[TYPE].decode(), offset, self._clock(), headers[DIGEST].decode(),
+            Place.EFFECTIVE, run.slot.id, schema=headers[SCHEMA], value=append.value,
+        )  # fmt: skip
+        ahead = part.go_ahead(run.key, entry)
+        for slot in due(self.plan, state, self._clock(), ahead):
+            if not slot.step.irreversible:
+                self._take_up(part, state, slot)
+
+    def _failed_run(self, run: Run, state: State, failure: Failure) -> None:
+        part, slot = run.part, run.slot
+        match settle(slot, failure, run.tries, self._jitter()):
+            case Again(delay):
+                loop = asyncio.get_running_loop()
+                loop.call_later(delay / 1000, self._runner.submit, run)
+            case Wait(attempt, delay):
+                event = StepRetrying(
+                    step=slot.step.name, slot=slot.id, attempt=attempt,
+                    not_before=self._clock() + delay, error=failure.error,
+                )  # fmt: skip
+                self._append_for(run, self._composer.retrying(slot, state, part.number, event))
+            case Park(attempt):
+                name = slot.step.name
+                trouble = Trouble(failure.category, failure.error, name, slot.id, attempt)
+                self._park(run, state, trouble)
+
+    def _park(self, run: Run, state: State, trouble: Trouble) -> None:
+        """Write the dead letter first, then say that a person is needed (rule 8's order)."""
+        part, slot = run.part, run.slot
+        _LOG.warning("saga %s: %s gave up: %s", run.key, trouble.step, trouble.error)
+        cause = max(slot.causes, key=lambda entry: entry.offset)
+        letter = self._composer.letter(held(run.key, cause), part.number, trouble)
+        run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
+        gave_up = self._composer.gave_up(slot, state, part.number, trouble)
+        letter.acked = lambda _letter, _offset: self._append_for(run, gave_up)
+        self.append(part, letter)
+
+    def _reject(self, part: Partition, state: State, entry: Entry, reason: str) -> None:
+        if entry.id in part.rejecting:
+            return
+        part.rejecting.add(entry.id)
+        trouble = Trouble("unreadable", reason)
+        letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
+        rejected = self._composer.rejected(entry, reason, state, part.number)
+        letter.acked = lambda _letter, _offset: self.append(part, rejected)
+        self.append(part, letter)
+
+    # -- appending ---------------------------------------------------------------------------------
+
+    def _append_for(self, run: Run, append: Append) -> None:
+        run.said = append.headers[1][1].decode()
+        append.note = run
+        self.append(run.part, append)
+
+    def append(self, part: Partition, append: Append) -> None:
+        """Append for a partition, unless it is no longer ours."""
+        if part.live:
+            append.owner = part
+            self._log.append(append)
+
+    def failed(self, append: Append, reason: str) -> None:
+        """Repeat the same bytes: the handler does not run again."""
+        part = append.owner
+        if part is not None and part.live:
+            _LOG.warning("append to %s/%s: %s", append.topic, append.partition, reason)
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._options.append_again_s, self.append, part, append)
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self.broken(error)

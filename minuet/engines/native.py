@@ -1,0 +1,337 @@
+"""The log on a real Kafka: librdkafka behind the seam.
+
+A thread waits for the consumer, and is the only one to touch it, so that the loop's thread never
+waits; what is read is handed over in batches, and what the loop wants of the consumer is queued and
+done between two polls. Another thread keeps a beat at which the loop serves delivery reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from minuet.engines.log import Append, Position, Sink, Unreadable
+from minuet.event.record import Record, UnreadableHeaders, parse
+from minuet.kafka.connection import REACH_S, Connection, describe
+
+T = TypeVar("T")
+
+POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
+BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
+BATCH = 1_000
+ROWS_BATCH = 10_000
+REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
+
+_CONSUMER = {
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+    "partition.assignment.strategy": "cooperative-sticky",
+    "session.timeout.ms": 6_000,
+    "heartbeat.interval.ms": 1_500,
+    "fetch.wait.max.ms": 100,
+    "queued.max.messages.kbytes": 16_384,
+    "fetch.queue.backoff.ms": 5,
+    "socket.nagle.disable": True,
+}
+_PRODUCER = {
+    "queue.buffering.max.messages": 200_000,
+    "message.timeout.ms": 30_000,
+    "socket.nagle.disable": True,
+}
+
+
+class KafkaLog:
+    """One member of a workflow's consumer group, and its producer.
+
+    Args:
+        connection: where Kafka is.
+        topic: the log; `table`: the topic of rows.
+        group: to join.
+        reads_from: the coordinator's group, whose commits say where reading begins.
+        client_id: what others see of this member.
+    """
+
+    def __init__(
+        self, connection: Connection, topic: str, table: str, *,
+        group: str, reads_from: str, client_id: str,
+    ) -> None:  # fmt: skip
+        self._connection = connection
+        self._topic = topic
+        self._table = table
+        self._reads_from = reads_from
+        own = {"group.id": group, "client.id": client_id}
+        self._consumer: Consumer = connection.consumer(**_CONSUMER, **own)
+        self._producer = connection.producer(**_PRODUCER)
+        self._admin = connection.admin()
+        self._commands: deque[Callable[[Consumer], None]] = deque()
+        self._acks: list[tuple[Append, int, KafkaError | None]] = []
+        self._full: deque[Append] = deque()
+        self._awaited = threading.Event()
+        self._beaten = False
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    async def open(self, sink: Sink) -> None:
+        """Join the group and begin to read."""
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost,
+        )  # fmt: skip
+        for name, work in (("minuet-read", self._read), ("minuet-acks", self._beat)):
+            thread = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def append(self, append: Append) -> None:
+        """Hand a record to the producer; when its queue is full, keep it until there is room."""
+        if self._full or not self._produce(append):
+            self._full.append(append)
+
+    def _produce(self, append: Append) -> bool:
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            self._acks.append((append, message.offset() or 0, error))
+
+        try:
+            self._producer.produce(
+                append.topic, append.value, append.key, append.partition,
+                on_delivery=delivered, headers=append.headers,  # type: ignore[arg-type]
+            )  # fmt: skip
+        except BufferError:
+            return False
+        self._awaited.set()
+        return True
+
+    def _beat(self) -> None:
+        """Have delivery reports served while some are awaited.
+
+        They are served on the loop's thread: a report served here would have to wait for the GIL,
+        one by one, whenever the loop is busy. This thread only keeps the beat.
+        """
+        while not self._closing.is_set():
+            self._awaited.wait(0.1)
+            time.sleep(BEAT_S)
+            if not self._beaten and self._awaited.is_set():
+                self._beaten = True
+                self._tell(self._serve_acks)
+
+    def _serve_acks(self) -> None:
+        self._beaten = False
+        self._producer.poll(0)
+        acks, self._acks = self._acks, []
+        self._acked(acks)
+        if not len(self._producer):
+            self._awaited.clear()
+
+    def _acked(self, acks: Sequence[tuple[Append, int, KafkaError | None]]) -> None:
+        for append, offset, error in acks:
+            if error is not None:
+                self._sink.failed(append, describe(error))
+            elif append.acked is not None:
+                append.acked(append, offset)
+        while self._full and self._produce(self._full[0]):
+            self._full.popleft()
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        consumer = self._consumer
+        while not self._closing.is_set():
+            self._obey()
+            first = consumer.poll(POLL_S)
+            if first is None:
+                continue
+            messages = [first, *consumer.consume(BATCH - 1, 0)]  # what is there, without waiting
+            for partition, items in _by_partition(messages).items():
+                self._tell(self._deliver, partition, items)
+        self._obey()
+        consumer.close()
+
+    def _deliver(self, partition: int, items: list[Record | Unreadable | int | KafkaError]) -> None:
+        records: list[Record | Unreadable] = []
+        end = None
+        for item in items:
+            if isinstance(item, int):
+                end = item
+            elif isinstance(item, KafkaError):
+                self._sink.broken(self._connection.error(item))
+                return
+            else:
+                records.append(item)
+        if records:
+            self._sink.read(partition, records)
+        if end is not None:
+            self._sink.reached(partition, end)
+
+    def _obey(self) -> None:
+        while self._commands:
+            self._commands.popleft()(self._consumer)
+
+    def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
+        self._loop.call_soon_threadsafe(told, *arguments)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except KafkaException as failure:
+            if not self._closing.is_set():
+                self._tell(self._sink.broken, self._connection.error(failure))
+        except Exception as error:  # a thread must not end in silence
+            self._tell(self._sink.broken, error)
+
+    # -- the group (these run on the reading thread, inside a poll) -------------------------------
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        positions = {p.partition: self._position(consumer, p) for p in partitions}
+        starts = [TopicPartition(self._topic, n, at.start) for n, at in positions.items()]
+        consumer.incremental_assign(starts)
+        consumer.pause(starts)
+        self._tell(self._sink.assigned, positions)
+
+    def _position(self, consumer: Consumer, partition: TopicPartition) -> Position:
+        low, high = consumer.get_watermark_offsets(partition, timeout=REACH_S)
+        place = TopicPartition(partition.topic, partition.partition)
+        asked = ConsumerGroupTopicPartitions(self._reads_from, [place])
+        answer = self._admin.list_consumer_group_offsets([asked], request_timeout=REACH_S)
+        found = answer[self._reads_from].result(REACH_S).topic_partitions
+        committed = found[0].offset if found else OFFSET_BEGINNING
+        return Position(committed if low <= committed <= high else low, high)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [p.partition for p in partitions]
+        given_back = asyncio.run_coroutine_threadsafe(self._give_back(numbers), self._loop)
+        try:
+            given_back.result(REVOKE_S)
+        except TimeoutError:
+            self._tell(self._sink.lost, numbers)
+        self._obey()
+        consumer.incremental_unassign(partitions)
+
+    async def _give_back(self, numbers: list[int]) -> None:
+        await self._sink.revoked(numbers)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._tell(self._sink.lost, [p.partition for p in partitions])
+        consumer.incremental_unassign(partitions)
+
+    # -- what the loop asks for ------------------------------------------------------------------
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit positions; the answer is not waited for."""
+        places = [TopicPartition(self._topic, n, offset) for n, offset in offsets.items()]
+        self._commands.append(lambda consumer: _quietly(consumer.commit, places))
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Fetch no more of these for now."""
+        places = [TopicPartition(self._topic, number) for number in partitions]
+        self._commands.append(lambda consumer: _quietly_pause(consumer.pause, places))
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """Fetch these (again)."""
+        places = [TopicPartition(self._topic, number) for number in partitions]
+        self._commands.append(lambda consumer: _quietly_pause(consumer.resume, places))
+
+    async def high_watermark(self, partition: int) -> int:
+        """Ask the broker for the log's high watermark."""
+        place = TopicPartition(self._topic, partition)
+        answer: asyncio.Future[int] = self._loop.create_future()
+
+        def ask(consumer: Consumer) -> None:
+            _, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
+            self._tell(answer.set_result, high)
+
+        self._commands.append(ask)
+        return await answer
+
+    async def rows(
+        self, partition: int, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
+        """Read stored rows in chunks, with a consumer of its own."""
+        consumer = self._connection.consumer(**{"enable.partition.eof": True})
+        place = TopicPartition(self._table, partition, start or OFFSET_BEGINNING)
+        try:
+            low, high = await asyncio.to_thread(
+                consumer.get_watermark_offsets, place, timeout=REACH_S
+            )
+            end = high if end is None else end
+            if end <= max(low, start):
+                return
+            consumer.assign([place])
+            position = start
+            while position < end:
+                messages = await asyncio.to_thread(consumer.consume, ROWS_BATCH, 0.1)
+                chunk = []
+                for message in messages:
+                    position = (message.offset() or 0) + (message.error() is None)
+                    if message.error() is None and position <= end:
+                        key = message.key() or b""
+                        chunk.append((key, message.value(), position - 1))
+                yield chunk
+        finally:
+            consumer.close()
+
+    async def close(self) -> None:
+        """Flush, leave the group, end the threads."""
+        self._producer.flush(10)
+        self._closing.set()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, REVOKE_S)
+
+
+def _by_partition(
+    messages: Iterable[Message],
+) -> dict[int, list[Record | Unreadable | int | KafkaError]]:
+    """Sort into partitions; an end of partition is its offset."""
+    found: dict[int, list[Record | Unreadable | int | KafkaError]] = {}
+    for message in messages:
+        items = found.setdefault(message.partition() or 0, [])
+        error = message.error()
+        if error is None:
+            items.append(_record(message))
+        elif error.code() == KafkaError._PARTITION_EOF:
+            items.append(message.offset() or 0)
+        elif error.fatal() or not error.retriable():
+            items.append(error)
+    return found
+
+
+def _record(message: Message) -> Record | Unreadable:
+    key, value, headers = message.key(), message.value(), message.headers()
+    offset, time = message.offset() or 0, message.timestamp()[1]
+    try:
+        return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
+    except UnreadableHeaders as bad:
+        return Unreadable(offset, time, key or b"", value or b"", list(headers or []), str(bad))
+
+
+def _quietly(commit: Callable[..., object], places: list[TopicPartition]) -> None:
+    """Commit; a position that is not stored is only read again."""
+    try:
+        commit(offsets=places, asynchronous=True)
+    except KafkaException:
+        return
+
+
+def _quietly_pause(change: Callable[..., object], places: list[TopicPartition]) -> None:
+    """Pause or resume; a partition that was taken away meanwhile needs neither."""
+    try:
+        change(places)
+    except KafkaException:
+        return

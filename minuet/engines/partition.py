@@ -1,0 +1,152 @@
+"""One assigned partition: its table, and what this owner has in hand beside the folded state.
+
+Everything here but the table is forgotten when the assignment ends; the log has what matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from dataclasses import dataclass, field
+
+from minuet.core.due import Ahead, Slot
+from minuet.core.plan import Plan
+from minuet.core.state import Entry, State
+from minuet.core.table import Table
+from minuet.engines.log import Position
+from minuet.event.record import CAUSES, Record
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A slot that this owner took up.
+
+    Args:
+        running: the saga was running when it was taken up; so it is late if it fails meanwhile.
+        tries: runs in this worker since the log last spoke of the slot.
+        said: the id of what was appended for it, empty while it runs.
+    """
+
+    part: Partition
+    key: str
+    slot: Slot
+    running: bool
+    tries: int = 0
+    said: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Partition:
+    """An assignment of one partition.
+
+    Args:
+        plan: the compiled workflow.
+        number: of the partition.
+        high: the log's high watermark when the assignment began: what became due from a record
+            past it, no earlier owner can have started.
+        position: the next offset to be folded.
+
+    Attributes:
+        live: still ours.
+        restored: the table is what the log says up to `high`; only then is anything done.
+        runs: by slot, until what they said has been read back.
+        ahead: own acked events not read back yet, by saga.
+        saying: ids of coordinator events appended and not read back.
+        rejecting: ids of records whose rejection is on its way.
+        read_through: every record appended before this time (ms since 1970) has been folded.
+        overdue: sagas with a deadline that waits for `read_through` to pass it.
+        committed: the position last committed; `next_row`: where the next own row should land.
+    """
+
+    plan: Plan
+    number: int
+    high: int
+    position: int
+    table: Table
+    live: bool = True
+    restored: bool = False
+    runs: dict[str, Run] = field(default_factory=dict)
+    ahead: dict[str, Ahead] = field(default_factory=dict)
+    saying: set[str] = field(default_factory=set)
+    rejecting: set[str] = field(default_factory=set)
+    read_through: int = 0
+    overdue: set[str] = field(default_factory=set)
+    committed: int = -1
+    next_row: int = 0
+    _timers: list[tuple[int, str]] = field(default_factory=list)
+    _armed: dict[str, int] = field(default_factory=dict)
+    _sights: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, plan: Plan, number: int, position: Position) -> Partition:
+        """Begin an assignment."""
+        return cls(plan, number, position.high, position.start, Table(plan))
+
+    def fold(self, record: Record) -> State:
+        """Fold a record, and strike from what is in hand what it confirms."""
+        state = self.table.fold(record)
+        self.saying.discard(record.id)
+        if record.slot:
+            run = self.runs.get(record.slot)
+            if run is not None and run.said == record.id:
+                del self.runs[record.slot]
+        if self.ahead and (ahead := self.ahead.get(record.key)) is not None:
+            own = ahead.events.pop(record.type, None)
+            if own is not None:
+                ahead.mask &= ~self.plan.bits.get(record.type, 0)
+                if not ahead.events:
+                    del self.ahead[record.key]
+        if record.type == "RecordRejected":
+            self.rejecting.discard(record.text(CAUSES))
+        return state
+
+    def go_ahead(self, key: str, entry: Entry) -> Ahead:
+        """Lay an own acked event over the folded state of its saga."""
+        ahead = self.ahead.setdefault(key, Ahead())
+        ahead.events[entry.type] = entry
+        ahead.mask |= self.plan.bits.get(entry.type, 0)
+        return ahead
+
+    def arm(self, key: str, when: int) -> None:
+        """Have the saga looked at again at `when` (ms since 1970)."""
+        if self._armed.get(key) != when:
+            self._armed[key] = when
+            heapq.heappush(self._timers, (when, key))
+
+    @property
+    def next_timer(self) -> int | None:
+        """When the next saga wants to be looked at."""
+        return self._timers[0][0] if self._timers else None
+
+    def fired(self, now: int) -> list[str]:
+        """Take the sagas whose time has come."""
+        keys = []
+        while self._timers and self._timers[0][0] <= now:
+            when, key = heapq.heappop(self._timers)
+            if self._armed.get(key) == when:
+                del self._armed[key]
+                keys.append(key)
+        return keys
+
+    def reach(self, offset: int) -> None:
+        """Note that everything below `offset` has been folded."""
+        self.position = max(self.position, offset)
+        while self._sights and self._sights[0][0] <= self.position:
+            _, waiting = self._sights.pop(0)
+            if not waiting.done():
+                waiting.set_result(None)
+
+    def until(self, offset: int) -> asyncio.Future[None]:
+        """Return what is done once everything below `offset` has been folded."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sights.append((offset, waiting))
+        self._sights.sort(key=lambda sight: sight[0])
+        self.reach(self.position)
+        return waiting
+
+    def end(self) -> None:
+        """End the assignment: nothing more is started, nothing is said."""
+        self.live = False
+        for _, waiting in self._sights:
+            waiting.cancel()
+        self._sights.clear()

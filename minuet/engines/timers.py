@@ -1,0 +1,97 @@
+"""Timers of the sagas' state: waits of retries, and deadlines.
+
+A deadline fires only when the partition has been read to a high watermark taken after it was due,
+so that an `unless` which stands in the log always wins (rule 9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from minuet.core.due import FOREVER, deadlines, next_timer
+from minuet.core.plan import Plan
+from minuet.core.state import State
+from minuet.engines.log import Log
+from minuet.engines.partition import Partition
+
+
+class Actor(Protocol):
+    """What timers want of the loop."""
+
+    plan: Plan
+    parts: dict[int, Partition]
+
+    def act(self, part: Partition, state: State) -> None:
+        """Say and run what is due in a saga."""
+
+
+class Timers:
+    """Wakes sagas for which only time has to pass.
+
+    Args:
+        actor: the loop.
+        log: asked for high watermarks.
+        clock: ms since 1970.
+    """
+
+    def __init__(self, actor: Actor, log: Log, clock: Callable[[], int]) -> None:
+        self._actor = actor
+        self._log = log
+        self._clock = clock
+        self._handle: asyncio.TimerHandle | None = None
+        self._at = FOREVER
+        self._looking: dict[Partition, asyncio.Task[None]] = {}
+
+    def watch(self, part: Partition, state: State) -> None:
+        """Have a saga looked at again when something becomes due by time alone."""
+        if not self._actor.plan.deadlines and not state.tries:
+            return
+        when, now = next_timer(self._actor.plan, state), self._clock()
+        if when == FOREVER:
+            return
+        if when > now:
+            part.arm(state.saga_id, when)
+            self._schedule(when)
+            return
+        for _, due in deadlines(self._actor.plan, state):
+            if part.read_through < due <= now:
+                part.overdue.add(state.saga_id)
+                if part not in self._looking:
+                    self._looking[part] = asyncio.ensure_future(self._look(part))
+
+    def _schedule(self, when: int) -> None:
+        if when >= self._at:
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._at = when
+        delay = max(0, when - self._clock()) / 1000
+        self._handle = asyncio.get_running_loop().call_later(delay, self._fire)
+
+    def _fire(self) -> None:
+        self._at, self._handle = FOREVER, None
+        now = self._clock()
+        for part in list(self._actor.parts.values()):
+            for key in part.fired(now):
+                state = part.table.get(key)
+                if state is not None and part.restored:
+                    self._actor.act(part, state)
+            if part.next_timer is not None:
+                self._schedule(part.next_timer)
+
+    async def _look(self, part: Partition) -> None:
+        """Read to a high watermark of now, then act on the deadlines that are past."""
+        try:
+            while part.overdue and part.live:
+                keys, part.overdue = part.overdue, set()
+                taken = self._clock()
+                await part.until(await self._log.high_watermark(part.number))
+                part.read_through = taken
+                for key in keys:
+                    state = part.table.get(key)
+                    if state is not None and part.live:
+                        self._actor.act(part, state)
+        finally:
+            self._looking.pop(part, None)

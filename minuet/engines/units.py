@@ -1,0 +1,104 @@
+"""Live units of a workflow: which worker does which steps, read from their consumer groups.
+
+A member's client id names what it does, so that nothing has to be stored: a unit is live exactly
+while Kafka sees its heartbeat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+
+from minuet.engines.loop import Unit
+from minuet.errors import UsageError
+from minuet.kafka.connection import REACH_S, Connection
+
+_PREFIX = "minuet"
+_COORDINATOR = "coordinator"
+
+
+def unit_name(unit: Unit) -> str:
+    """Return the client id of a unit's members: `minuet:<workflow>:<what it does, sorted>`."""
+    does = sorted([*unit.steps, *([_COORDINATOR] if unit.coordinates else [])])
+    return f"{_PREFIX}:{unit.workflow.spec.name}:{','.join(does)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveUnit:
+    """A unit that some worker runs right now."""
+
+    group: str
+    does: frozenset[str]
+    members: int
+
+
+class Units:
+    """Looks at the live units of a workflow.
+
+    Args:
+        connection: where Kafka is.
+        workflow: its name.
+    """
+
+    def __init__(self, connection: Connection, workflow: str) -> None:
+        self._connection = connection
+        self._workflow = workflow
+
+    def live(self) -> list[LiveUnit]:
+        """Return every unit with a live member.
+
+        Raises:
+            BrokerError: Kafka cannot be reached.
+        """
+        admin = self._connection.admin()
+        try:
+            listed = admin.list_consumer_groups(request_timeout=REACH_S).result().valid
+            names = [g.group_id for g in listed if self._may_be_ours(g.group_id)]
+            if not names:
+                return []
+            described = admin.describe_consumer_groups(names, request_timeout=REACH_S)
+            groups = [future.result() for future in described.values()]
+        except KafkaException as failure:
+            raise self._connection.error(failure) from failure
+        found: dict[tuple[str, str], int] = {}
+        for group in groups:
+            for member in group.members:
+                if member.client_id.startswith(f"{_PREFIX}:{self._workflow}:"):
+                    key = (group.group_id, member.client_id)
+                    found[key] = found.get(key, 0) + 1
+        return [
+            LiveUnit(group, frozenset(client_id.split(":", 2)[2].split(",")), members)
+            for (group, client_id), members in found.items()
+        ]
+
+    def _may_be_ours(self, group: str) -> bool:
+        return not group.startswith("minuet-")
+
+    def refuse_overlap(self, unit: Unit, group: str) -> None:
+        """Refuse a unit that would do what another live unit does already.
+
+        Raises:
+            UsageError: names the other unit's group and the steps both have.
+        """
+        mine = frozenset(unit_name(unit).split(":", 2)[2].split(","))
+        for other in self.live():
+            if other.group == group and other.does == mine:
+                continue
+            both = sorted(other.does & mine)
+            if other.group == group:
+                message = (
+                    f"group {group} is live with other steps ({', '.join(sorted(other.does))}): "
+                    "workers of one group do the same; give this one another --group"
+                )
+                raise UsageError(message)
+            if both:
+                message = (
+                    f"the live unit with group {other.group} already does {', '.join(both)}: "
+                    "every answer would be worked for twice; stop it, or take other steps"
+                )
+                raise UsageError(message)
+
+    def coordinator_is_live(self) -> bool:
+        """Whether some live unit has the coordinator's part."""
+        return any(_COORDINATOR in unit.does for unit in self.live())
