@@ -11,25 +11,22 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from minuet.contracts.codec import Codec
-from minuet.core.decide import Say, decide
-from minuet.core.due import Doubt, Slot, doubt, due
+from minuet.core.decide import decide
+from minuet.core.due import Slot, due
 from minuet.core.plan import Plan, compile_plan
-from minuet.core.settle import Again, Failure, Park, Wait, settle
+from minuet.core.settle import Failure
 from minuet.core.state import Entry, Place, State, Status
 from minuet.engines.checkpoint import Checkpoints
-from minuet.engines.compose import Composer, Trouble, held
+from minuet.engines.compose import Composer
 from minuet.engines.log import Append, Log, Position, Unreadable
 from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.partition import Partition, Run
-from minuet.engines.runner import Ended, Runner, Unbound
+from minuet.engines.runner import Ended, Runner
+from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
-from minuet.errors import ContractError
-from minuet.event.ids import attempt_id
-from minuet.event.model import Event
-from minuet.event.platform import StepRetrying
 from minuet.event.record import DIGEST, SCHEMA, TYPE, Record
 from minuet.spec.assemble import Workflow
 
@@ -76,8 +73,9 @@ class Loop:
         self._log = log
         self._clock = clock
         self._options = options
-        self._jitter = random.Random(seed).random
-        self._composer = Composer(unit.workflow.spec, codec, clock)
+        composer = Composer(unit.workflow.spec, codec, clock)
+        jitter = random.Random(seed).random
+        self._saying = Saying(self, composer, clock, jitter, self._inline_types())
         self._runner = Runner(
             {name: unit.workflow.steps[name] for name in unit.steps},
             unit.resources,
@@ -87,9 +85,8 @@ class Loop:
             ended=self._ended,
             may_start=self._may_start,
         )
-        self._checkpoints = Checkpoints(self, log, self._composer, options)
+        self._checkpoints = Checkpoints(self, log, composer, options)
         self._timers = Timers(self, log, clock)
-        self._inline = self._inline_types()
         self._stopping = False
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -202,8 +199,8 @@ class Loop:
         for record in records:
             if isinstance(record, Record):
                 touched[record.key] = part.fold(record)
-            else:
-                self._unreadable(part, record)
+            elif self.coordinates:
+                self._saying.unreadable(part, record)
         self.folded += len(records)
         self._checkpoints.count(len(records))
         part.reach(records[-1].offset + 1)
@@ -225,12 +222,6 @@ class Loop:
             part.restored = True
             self._spawn(self._begin(part))
 
-    def _unreadable(self, part: Partition, record: Unreadable) -> None:
-        if self.unit.coordinates:
-            _LOG.warning("partition %s offset %s: %s", part.number, record.offset, record.reason)
-            trouble = Trouble("unreadable", record.reason)
-            self.append(part, self._composer.letter(record, part.number, trouble))
-
     def _hold_back(self) -> None:
         waiting = self._runner.waiting
         if not self._paused and waiting > self._options.window:
@@ -248,21 +239,10 @@ class Loop:
             return
         if self.unit.coordinates:
             for say in decide(self.plan, state, part.read_through):
-                if say.id not in part.saying:
-                    self._say(part, state, say)
+                self._saying.decided(part, state, say)
         for slot in due(self.plan, state, self._clock()):
             self._take_up(part, state, slot)
         self._timers.watch(part, state)
-
-    def _say(self, part: Partition, state: State, say: Say) -> None:
-        try:
-            append = self._composer.said(say, state, part.number)
-        except ContractError as bad:
-            if say.of is not None:
-                self._reject(part, state, say.of, str(bad))
-            return
-        part.saying.add(say.id)
-        self.append(part, append)
 
     def _take_up(self, part: Partition, state: State, slot: Slot) -> None:
         if slot.id in part.runs or slot.step.name not in self.unit.steps:
@@ -271,16 +251,8 @@ class Loop:
             return
         run = Run(part, state.saga_id, slot, state.status is Status.RUNNING)
         part.runs[slot.id] = run
-        if slot.in_doubt:
-            choice = doubt(slot, owned_since=part.high, started=False)
-            if choice is Doubt.SKIP:
-                self._append_for(run, self._composer.skipped(slot, state, part.number))
-                return
-            if choice is Doubt.PARK:
-                error = "in doubt: it may have taken effect, and cannot be undone"
-                trouble = Trouble("in-doubt", error, slot.step.name, slot.id, slot.attempt + 1)
-                self._append_for(run, self._composer.gave_up(slot, state, part.number, trouble))
-                return
+        if slot.in_doubt and self._saying.settled(run, state):
+            return
         self._runner.submit(run)
 
     def _may_start(self, run: Run) -> bool:
@@ -298,37 +270,20 @@ class Loop:
             return False
         return True
 
-    # -- what handlers say ------------------------------------------------------------------------
-
     def _ended(self, run: Run, ended: Ended) -> None:
-        part = run.part
-        state = part.table.get(run.key)
-        if not part.live or state is None or (self._stopping and isinstance(ended, Failure)):
+        state = run.part.table.get(run.key)
+        if state is None or not run.part.live:
             return
-        if isinstance(ended, Event):
-            self._answer(run, state, ended)
-        elif isinstance(ended, Unbound):
-            del part.runs[run.slot.id]
-            self._reject(part, state, ended.entry, ended.reason)
-        else:
-            self._failed_run(run, state, ended)
+        if not (self._stopping and isinstance(ended, Failure)):
+            self._saying.ended(run, state, ended)
         if self._paused:
             self._hold_back()
 
-    def _answer(self, run: Run, state: State, event: Event) -> None:
-        slot = run.slot
-        if run.running and state.failing:
-            slot = replace(slot, in_doubt=True)  # said late
-        try:
-            append = self._composer.answer(slot, state, event, run.part.number)
-        except ContractError as bad:
-            self._failed_run(run, state, Failure("bug", str(bad)))
-            return
-        if type(event).__name__ in self._inline:
-            append.acked = self._go_on
-        self._append_for(run, append)
+    def again(self, run: Run, delay_ms: int) -> None:
+        """Run once more in this worker, a little later: a wait too short for the log."""
+        asyncio.get_running_loop().call_later(delay_ms / 1000, self._runner.submit, run)
 
-    def _go_on(self, append: Append, offset: int) -> None:
+    def go_on(self, append: Append, offset: int) -> None:
         """Go on inline after the ack, without a second read."""
         run: Run = append.note
         part = run.part
@@ -347,50 +302,7 @@ class Loop:
             if not slot.step.irreversible:
                 self._take_up(part, state, slot)
 
-    def _failed_run(self, run: Run, state: State, failure: Failure) -> None:
-        part, slot = run.part, run.slot
-        match settle(slot, failure, run.tries, self._jitter()):
-            case Again(delay):
-                loop = asyncio.get_running_loop()
-                loop.call_later(delay / 1000, self._runner.submit, run)
-            case Wait(attempt, delay):
-                event = StepRetrying(
-                    step=slot.step.name, slot=slot.id, attempt=attempt,
-                    not_before=self._clock() + delay, error=failure.error,
-                )  # fmt: skip
-                self._append_for(run, self._composer.retrying(slot, state, part.number, event))
-            case Park(attempt):
-                name = slot.step.name
-                trouble = Trouble(failure.category, failure.error, name, slot.id, attempt)
-                self._park(run, state, trouble)
-
-    def _park(self, run: Run, state: State, trouble: Trouble) -> None:
-        """Write the dead letter first, then say that a person is needed (rule 8's order)."""
-        part, slot = run.part, run.slot
-        _LOG.warning("saga %s: %s gave up: %s", run.key, trouble.step, trouble.error)
-        cause = max(slot.causes, key=lambda entry: entry.offset)
-        letter = self._composer.letter(held(run.key, cause), part.number, trouble)
-        run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
-        gave_up = self._composer.gave_up(slot, state, part.number, trouble)
-        letter.acked = lambda _letter, _offset: self._append_for(run, gave_up)
-        self.append(part, letter)
-
-    def _reject(self, part: Partition, state: State, entry: Entry, reason: str) -> None:
-        if entry.id in part.rejecting:
-            return
-        part.rejecting.add(entry.id)
-        trouble = Trouble("unreadable", reason)
-        letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
-        rejected = self._composer.rejected(entry, reason, state, part.number)
-        letter.acked = lambda _letter, _offset: self.append(part, rejected)
-        self.append(part, letter)
-
     # -- appending ---------------------------------------------------------------------------------
-
-    def _append_for(self, run: Run, append: Append) -> None:
-        run.said = append.headers[1][1].decode()
-        append.note = run
-        self.append(run.part, append)
 
     def append(self, part: Partition, append: Append) -> None:
         """Append for a partition, unless it is no longer ours."""

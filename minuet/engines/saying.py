@@ -1,0 +1,164 @@
+"""What a unit says, and in which order: answers and tries of handlers, requests, dead letters.
+
+Nothing is said twice under two ids: an append that may have been written is repeated as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from minuet.core.decide import Say
+from minuet.core.due import Doubt, doubt
+from minuet.core.settle import Again, Failure, Park, Wait, settle
+from minuet.core.state import Entry, State
+from minuet.engines.compose import Composer, Trouble, held
+from minuet.engines.log import Append, Unreadable
+from minuet.engines.partition import Partition, Run
+from minuet.engines.runner import Ended, Unbound
+from minuet.errors import ContractError
+from minuet.event.ids import attempt_id
+from minuet.event.model import Event
+from minuet.event.platform import StepRetrying
+
+_LOG = logging.getLogger("minuet.worker")
+
+
+class Owner(Protocol):
+    """What saying wants of the loop."""
+
+    def append(self, part: Partition, append: Append) -> None:
+        """Append for a partition."""
+
+    def again(self, run: Run, delay_ms: int) -> None:
+        """Run once more in this worker, a little later."""
+
+    def go_on(self, append: Append, offset: int) -> None:
+        """An answer was acked after which a step may go on inline."""
+
+
+class Saying:
+    """Composes what is to be said and hands it to the loop.
+
+    Args:
+        owner: the loop.
+        composer: makes the records.
+        clock: ms since 1970.
+        jitter: returns a number from 0 to 1.
+        inline: event types after whose ack the loop may go on.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        composer: Composer,
+        clock: Callable[[], int],
+        jitter: Callable[[], float],
+        inline: frozenset[str],
+    ) -> None:
+        self._owner = owner
+        self._composer = composer
+        self._clock = clock
+        self._jitter = jitter
+        self._inline = inline
+
+    def decided(self, part: Partition, state: State, say: Say) -> None:
+        """Say what the coordinator decided, unless it is on its way."""
+        if say.id in part.saying:
+            return
+        try:
+            append = self._composer.said(say, state, part.number)
+        except ContractError as bad:
+            if say.of is not None:
+                self._reject(part, state, say.of, str(bad))
+            return
+        part.saying.add(say.id)
+        self._owner.append(part, append)
+
+    def settled(self, run: Run, state: State) -> bool:
+        """Settle a slot in doubt without running it, where that is possible."""
+        slot, part = run.slot, run.part
+        match doubt(slot, owned_since=part.high, started=False):
+            case Doubt.SKIP:
+                self._for(run, self._composer.skipped(slot, state, part.number))
+            case Doubt.PARK:
+                error = "in doubt: it may have taken effect, and cannot be undone"
+                trouble = Trouble("in-doubt", error, slot.step.name, slot.id, slot.attempt + 1)
+                self._for(run, self._composer.gave_up(slot, state, part.number, trouble))
+            case Doubt.RUN:
+                return False
+        return True
+
+    def ended(self, run: Run, state: State, ended: Ended) -> None:
+        """Say how a run ended."""
+        if isinstance(ended, Event):
+            self._answer(run, state, ended)
+        elif isinstance(ended, Unbound):
+            del run.part.runs[run.slot.id]
+            self._reject(run.part, state, ended.entry, ended.reason)
+        else:
+            self._failed(run, state, ended)
+
+    def unreadable(self, part: Partition, record: Unreadable) -> None:
+        """Make a dead letter of a record that belongs to no saga."""
+        _LOG.warning("partition %s offset %s: %s", part.number, record.offset, record.reason)
+        trouble = Trouble("unreadable", record.reason)
+        self._owner.append(part, self._composer.letter(record, part.number, trouble))
+
+    def _answer(self, run: Run, state: State, event: Event) -> None:
+        slot = run.slot
+        if run.running and state.failing:
+            slot = replace(slot, in_doubt=True)  # said late
+        try:
+            append = self._composer.answer(slot, state, event, run.part.number)
+        except ContractError as bad:
+            self._failed(run, state, Failure("bug", str(bad)))
+            return
+        if type(event).__name__ in self._inline:
+            append.acked = self._owner.go_on
+        self._for(run, append)
+
+    def _failed(self, run: Run, state: State, failure: Failure) -> None:
+        part, slot = run.part, run.slot
+        match settle(slot, failure, run.tries, self._jitter()):
+            case Again(delay):
+                self._owner.again(run, delay)
+            case Wait(attempt, delay):
+                event = StepRetrying(
+                    step=slot.step.name, slot=slot.id, attempt=attempt,
+                    not_before=self._clock() + delay, error=failure.error,
+                )  # fmt: skip
+                self._for(run, self._composer.retrying(slot, state, part.number, event))
+            case Park(attempt):
+                name = slot.step.name
+                trouble = Trouble(failure.category, failure.error, name, slot.id, attempt)
+                self._park(run, state, trouble)
+
+    def _park(self, run: Run, state: State, trouble: Trouble) -> None:
+        """Write the dead letter first, then say that a person is needed (rule 8's order)."""
+        part, slot = run.part, run.slot
+        _LOG.warning("saga %s: %s gave up: %s", run.key, trouble.step, trouble.error)
+        cause = max(slot.causes, key=lambda entry: entry.offset)
+        letter = self._composer.letter(held(run.key, cause), part.number, trouble)
+        run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
+        gave_up = self._composer.gave_up(slot, state, part.number, trouble)
+        letter.acked = lambda _letter, _offset: self._for(run, gave_up)
+        self._owner.append(part, letter)
+
+    def _reject(self, part: Partition, state: State, entry: Entry, reason: str) -> None:
+        """Write the dead letter first, then say that the value cannot be read (rule 8)."""
+        if entry.id in part.rejecting:
+            return
+        part.rejecting.add(entry.id)
+        trouble = Trouble("unreadable", reason)
+        letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
+        rejected = self._composer.rejected(entry, reason, state, part.number)
+        letter.acked = lambda _letter, _offset: self._owner.append(part, rejected)
+        self._owner.append(part, letter)
+
+    def _for(self, run: Run, append: Append) -> None:
+        run.said = append.headers[1][1].decode()
+        append.note = run
+        self._owner.append(run.part, append)
