@@ -18,7 +18,7 @@ from minuet.event.ids import slot_id
 FOREVER = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes the constructor three times as slow
 class Slot:
     """One step on one set of causes, to be run.
 
@@ -60,11 +60,7 @@ _NOTHING_AHEAD = Ahead()
 
 def due(plan: Plan, state: State, now_ms: int, ahead: Ahead = _NOTHING_AHEAD) -> list[Slot]:
     """Return the slots that may run at `now_ms` (ms since 1970), in the order of the spec."""
-    return [
-        slot
-        for slot in pending(plan, state, ahead)
-        if _may_run(state, slot, now_ms) and not is_unseen(slot)
-    ]
+    return [slot for slot in pending(plan, state, ahead) if _may_run(state, slot, now_ms)]
 
 
 def pending(plan: Plan, state: State, ahead: Ahead = _NOTHING_AHEAD) -> list[Slot]:
@@ -84,6 +80,8 @@ def is_unseen(slot: Slot) -> bool:
 
 
 def _may_run(state: State, slot: Slot, now_ms: int) -> bool:
+    if is_unseen(slot):
+        return False
     tries = state.tries.get(slot.id)
     return tries is None or (not tries.parked and tries.not_before <= now_ms)
 
@@ -107,9 +105,13 @@ def _bound(plan: Plan, state: State, ahead: Ahead) -> Iterator[Slot]:
                 if not may_have_started(step, state, causes):
                     continue
                 in_doubt = True
-        if any(cause.rejected for cause in causes):
+        if not in_doubt and _unreadable(causes):
             continue
-        yield _slot(state, step, causes, in_doubt=in_doubt, cache=ahead is _NOTHING_AHEAD)
+        yield _slot(state, step, causes, in_doubt=in_doubt)
+
+
+def _unreadable(causes: tuple[Entry, ...]) -> bool:
+    return any(cause.rejected for cause in causes)
 
 
 def _bits(plan: Plan, causes: tuple[Entry, ...]) -> int:
@@ -122,9 +124,9 @@ def _bits(plan: Plan, causes: tuple[Entry, ...]) -> int:
 def _causes(step: PlannedStep, state: State, ahead: Ahead) -> tuple[Entry, ...]:
     events, own = state.events, ahead.events
     if not step.any_of:
-        return tuple([events.get(t[0]) or own[t[0]] for t in step.spec.needs])
+        return tuple([events.get(t[0]) or own[t[0]] for t in step.needs])
     found = []
-    for types in step.spec.needs:
+    for types in step.needs:
         there = [
             e for t in types if (e := events.get(t) or own.get(t)) and e.place is not Place.LATE
         ]
@@ -144,30 +146,37 @@ def may_have_started(step: PlannedStep, state: State, causes: tuple[Entry, ...])
     )
 
 
-def _slot(
-    state: State, step: PlannedStep, causes: tuple[Entry, ...], *, in_doubt: bool, cache: bool
-) -> Slot:
-    known = state.slots.get(step.name) if cache else None
-    if known is None:
-        known = slot_id(state.round, [cause.id for cause in causes], step.name)
-        if cache:
-            state.slots[step.name] = known
+def _slot(state: State, step: PlannedStep, causes: tuple[Entry, ...], *, in_doubt: bool) -> Slot:
+    ids = [cause.id for cause in causes]
+    cached = state.slots.get(step.name)
+    if cached is None or cached[0] != ids:
+        cached = state.slots[step.name] = (ids, slot_id(state.round, ids, step.name))
+    known = cached[1]
     tries = state.tries.get(known)
     if tries is None:
         return Slot(known, step, causes, in_doubt=in_doubt)
     return Slot(known, step, causes, "", tries.attempt, tries.since, in_doubt, tries.decided)
 
 
-def _undo_slots(plan: Plan, state: State) -> Iterator[Slot]:
+def undo_causes(plan: Plan, state: State) -> Iterator[tuple[str, PlannedStep, list[Entry | None]]]:
+    """Iterate over the open undos: what is undone, the step, and what its parameters are."""
     for undoes, request in state.requests.items():
         step = plan.undo_steps.get(request.type)
         if undoes in state.undone or step is None or step.undoes is None:
             continue
         there = {request.type: request, step.undoes.outcome: state.undoable(undoes)}
-        causes = [
-            next((e for t in types if (e := there.get(t) or state.events.get(t))), None)
-            for types in step.spec.needs
-        ]
+        yield (
+            undoes,
+            step,
+            [
+                next((e for t in types if (e := there.get(t) or state.events.get(t))), None)
+                for types in step.needs
+            ],
+        )
+
+
+def _undo_slots(plan: Plan, state: State) -> Iterator[Slot]:
+    for undoes, step, causes in undo_causes(plan, state):
         found = tuple([cause for cause in causes if cause is not None and not cause.rejected])
         if len(found) < len(causes):
             continue
@@ -213,7 +222,8 @@ def doubt(slot: Slot, *, owned_since: int, started: bool) -> Doubt:
     """
     if not started and slot.attempt == 0 and slot.due_offset >= owned_since:
         return Doubt.SKIP
-    return Doubt.PARK if slot.step.in_doubt == "park" and not slot.decided else Doubt.RUN
+    parks = slot.step.in_doubt == "park" and not slot.decided
+    return Doubt.PARK if parks or _unreadable(slot.causes) else Doubt.RUN
 
 
 def next_timer(plan: Plan, state: State, past_ms: int = 0) -> int:

@@ -23,6 +23,8 @@ def take(plan: Plan, state: State, entry: Entry) -> None:
         for about in (entry.slot, entry.undoes):
             if about:
                 close(state, about)
+        if entry.undoes in state.requests:
+            close(state, state.requests[entry.undoes].id)
 
 
 def close(state: State, about: str) -> None:

@@ -16,7 +16,7 @@ from minuet.core.outcomes import fail, outcome, request, stray, undone
 from minuet.core.plan import Plan, Role
 from minuet.core.state import Entry, Place, State, Status
 from minuet.core.tries import gave_up, resumed, retrying, skipped
-from minuet.core.unreadable import let_go, rejected
+from minuet.core.unreadable import let_go, rejected, replaces_unreadable
 from minuet.event.record import (
     CAUSES,
     DIGEST,
@@ -47,6 +47,8 @@ def fold(plan: Plan, state: State, record: Record) -> None:
     if not state.version:
         state.version = record.text(WORKFLOW_VERSION)
     _FOLDS[role](plan, state, record)
+    if state.failing and "SagaCancelled" in state.events:
+        let_go(plan, state)
     if state.status.ended and at_rest(plan, state):
         _shrink(state)
 
@@ -107,7 +109,8 @@ def _shrink(state: State) -> None:
 
 def _begin(plan: Plan, state: State, record: Record) -> None:
     if state.status is not Status.EARLY:
-        stray(plan, state, record)
+        if not replaces_unreadable(state, record):
+            stray(plan, state, record)
         return
     state.status = Status.RUNNING
     state.begin_id, state.begin_offset = record.id, record.offset
@@ -135,13 +138,12 @@ def _record(saga_id: str, entry: Entry) -> Record:
 
 
 def _cancelled(plan: Plan, state: State, record: Record) -> None:
-    if state.status is Status.RUNNING and record.type not in state.events:
-        take(plan, state, entry_of(record, Place.EFFECTIVE))
-        fail(plan, state, record)
-    elif state.status is not Status.FAILING:
-        state.count("illegal")
-    if state.status is Status.FAILING:
-        let_go(plan, state)
+    if state.status.ended or record.type in state.events:
+        if not replaces_unreadable(state, record):
+            state.count("illegal")
+        return
+    take(plan, state, entry_of(record, Place.EFFECTIVE))
+    fail(plan, state, record)
 
 
 def _end(plan: Plan, state: State, record: Record) -> None:

@@ -15,6 +15,8 @@ def outcome(plan: Plan, state: State, record: Record) -> None:
     """Fold what a step, a deadline or somebody outside said."""
     if not _may_say(plan, record):
         state.count("illegal")
+    elif record.type in plan.deadlines and _comes_too_late(plan, state, record):
+        replaces_unreadable(state, record)
     elif came_second(state, record):
         if not replaces_unreadable(state, record):
             stray(plan, state, record)
@@ -46,13 +48,13 @@ def of_another_round(state: State, record: Record) -> bool:
     return bool(state.round and record.slot) and record.text(ROUND) != state.round
 
 
+def _comes_too_late(plan: Plan, state: State, record: Record) -> bool:
+    """Whether a deadline event has no effect: its `unless`, or the saga's failure, was first."""
+    unless = plan.deadlines[record.type].unless
+    return state.status is not Status.RUNNING or unless in state.events
+
+
 def _happen(plan: Plan, state: State, record: Record) -> None:
-    deadline = plan.deadlines.get(record.type)
-    lost = state.status is not Status.RUNNING or (
-        deadline is not None and deadline.unless in state.events
-    )
-    if deadline is not None and lost:
-        return
     late = state.failing and LATE in record.headers
     take(plan, state, entry_of(record, Place.LATE if late else Place.EFFECTIVE))
     if state.failing and record.type in plan.beyond_pivot:
@@ -105,7 +107,7 @@ def request(plan: Plan, state: State, record: Record) -> None:
 def undone(plan: Plan, state: State, record: Record) -> None:
     """Fold the answer to a request."""
     undoes = record.text(UNDOES)
-    if undoes not in state.requests or undoes in state.undone:
+    if undoes in state.requests and undoes not in state.undone:
+        take(plan, state, entry_of(record, Place.UNDONE))
+    elif not replaces_unreadable(state, record):
         state.count("illegal")
-        return
-    take(plan, state, entry_of(record, Place.UNDONE))

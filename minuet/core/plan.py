@@ -51,7 +51,8 @@ class PlannedStep:
     """A step as the core sees it.
 
     Args:
-        spec: what was written.
+        spec: what was written; `name` and `needs` of it stand here too, since folding asks for
+            them all the time.
         all_of: bits of the parameters with one type.
         any_of: for each parameter `A | B`, the bits of its types.
         takes: bits of every type that may be a parameter.
@@ -63,6 +64,8 @@ class PlannedStep:
     """
 
     spec: StepSpec
+    name: str
+    needs: tuple[tuple[str, ...], ...]
     all_of: int
     any_of: tuple[int, ...]
     takes: int
@@ -70,11 +73,6 @@ class PlannedStep:
     undoes: UndoSpec | None
     in_doubt: str
     irreversible: bool
-
-    @property
-    def name(self) -> str:
-        """The step's name."""
-        return self.spec.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,6 @@ class Plan:
         reactions: bits of the types from which work goes on in a failing saga: fail events,
             requests, undone events, ends, and what only follows from these.
         after_end: bits of the end events and of what only follows from these.
-        undo_takes: bits of the types whose bytes some undo needs, to be asked for or done.
         beyond_pivot: the pivot and the types that can only follow it.
         deadlines: by event type; `said_by`: event type -> the step that says it.
     """
@@ -107,7 +104,6 @@ class Plan:
     deadlines: dict[str, DeadlineSpec]
     said_by: dict[str, str]
     after_end: int
-    undo_takes: int
 
     def role(self, event_type: str) -> Role:
         """Return what `event_type` is; a type of another version is `UNKNOWN`."""
@@ -135,7 +131,6 @@ def compile_plan(spec: Spec) -> Plan:
         deadlines={deadline.type: deadline for deadline in spec.deadlines},
         said_by={said: step.name for step in spec.steps for said in step.says},
         after_end=sum(bits[t] for t in _closure(spec, set(ENDS))),
-        undo_takes=_undo_takes(spec, steps, bits),
     )
 
 
@@ -174,6 +169,8 @@ def _planned(
     fails = {*spec.fails, "SagaCancelled"}
     return PlannedStep(
         spec=step,
+        name=step.name,
+        needs=step.needs,
         all_of=sum(bits[types[0]] for types in step.needs if len(types) == 1),
         any_of=tuple(sum(bits[t] for t in types) for types in step.needs if len(types) > 1),
         takes=sum({bits[t] for types in step.needs for t in types}),
@@ -182,14 +179,6 @@ def _planned(
         in_doubt=step.in_doubt or ("park" if irreversible else "ask"),
         irreversible=irreversible,
     )
-
-
-def _undo_takes(spec: Spec, steps: dict[str, PlannedStep], bits: dict[str, int]) -> int:
-    taken = sum(bits[undo.outcome] for undo in spec.undo)
-    for step in steps.values():
-        if step.undoes is not None:
-            taken |= step.takes
-    return taken
 
 
 def _reactions(spec: Spec) -> set[str]:

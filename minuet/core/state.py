@@ -21,10 +21,8 @@ class Status(StrEnum):
     COMPLETED = "completed"
     COMPENSATED = "compensated"
 
-    @property
-    def ended(self) -> bool:
-        """Whether the end event has been read."""
-        return self is Status.COMPLETED or self is Status.COMPENSATED
+    def __init__(self, value: str) -> None:
+        self.ended = value in ("completed", "compensated")  # the end event has been read
 
 
 class Place(StrEnum):
@@ -114,7 +112,7 @@ class State:
         seen: id -> digest of every record folded, while the saga is live.
         known: once it has ended and is at rest, 6 bytes of the begin event's id, of its digest,
             and of each other id folded; what else stands here of the begin event is dropped then.
-        slots: step -> slot, a cache of what `due` computed.
+        slots: step -> (ids of its causes, slot), a cache of what `due` computed.
     """
 
     saga_id: str
@@ -144,7 +142,7 @@ class State:
     ids: dict[str, Entry] = field(default_factory=dict)
     mask: int = 0
     said: int = 0
-    slots: dict[str, str] = field(default_factory=dict)
+    slots: dict[str, tuple[list[str], str]] = field(default_factory=dict)
 
     @property
     def failing(self) -> bool:

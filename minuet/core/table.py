@@ -14,7 +14,7 @@ from minuet.core.row import pack, peek, unpack
 from minuet.core.state import State, Status
 from minuet.event.record import Record
 
-HOT_MOST = 5_000  # states kept unpacked after a checkpoint: about 30 MB
+HOT_MOST = 20_000  # states kept unpacked after a checkpoint, in each partition: about 3 KB each
 SWEEP_ROWS = 20_000  # rows looked at for their age at one checkpoint
 CLOCKS_APART_MS = 3600 * 1000  # how far log time may go back when a partition's leader changes
 

@@ -7,7 +7,7 @@ from minuet.core.entries import close, entry_of, take
 from minuet.core.outcomes import of_another_round
 from minuet.core.plan import Plan
 from minuet.core.state import Incident, Place, State, Tries
-from minuet.event.record import ATTEMPT, NOT_BEFORE, REASON, STEP, UNDOES, Record
+from minuet.event.record import ATTEMPT, BY, NOT_BEFORE, REASON, STEP, UNDOES, Record
 
 _SETTLED_BY_SKIP = frozenset(("irreversible", "failed-after-pivot"))
 
@@ -69,31 +69,36 @@ def skipped(plan: Plan, state: State, record: Record) -> None:
         _skip_undo(plan, state, record, undoes)
     elif record.slot in state.answers:
         return
-    elif record.slot and state.failing and not of_another_round(state, record):
+    elif _may_skip(state, record):
         take(plan, state, entry_of(record, Place.SKIP))
     else:
         state.count("illegal")
 
 
+def _may_skip(state: State, record: Record) -> bool:
+    """Whether nobody started the slot, as far as the log knows; a person may know better."""
+    if not record.slot or not state.failing or of_another_round(state, record):
+        return False
+    return record.slot not in state.tries or bool(record.headers.get(BY))
+
+
 def _skip_undo(plan: Plan, state: State, record: Record, undoes: str) -> None:
     if undoes in state.undone:
         return
-    if not _may_skip(state, undoes):
+    if not _may_skip_undo(plan, state, undoes):
         state.count("illegal")
         return
     for slot in pending(plan, state):
         if slot.undoes == undoes:
             close(state, slot.id)
-    asked = state.requests.get(undoes)
-    if asked is not None:
-        close(state, asked.id)
     take(plan, state, entry_of(record, Place.SKIP))
 
 
-def _may_skip(state: State, undoes: str) -> bool:
+def _may_skip_undo(plan: Plan, state: State, undoes: str) -> bool:
     if undoes in state.requests or undoes in state.strays:
         return True
     incident = state.incidents.get(undoes)
-    if incident is not None and incident.kind in _SETTLED_BY_SKIP:
+    if incident is not None and (state.status.ended or incident.kind in _SETTLED_BY_SKIP):
         return True
-    return state.failing and undoes in state.ids
+    happened = state.ids.get(undoes)
+    return state.failing and happened is not None and happened.type in plan.undo_of

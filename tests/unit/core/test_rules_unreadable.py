@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from minuet.core.due import FOREVER, next_timer
-from tests.unit.core.story import (
-    HOUR_MS,
-    placed,
-)
+from minuet.core.due import FOREVER, Doubt, doubt, next_timer
+from tests.unit.core.story import HOUR_MS, TO_CHARGE, orders, placed, step
 
 # -- 8: bad bytes ----------------------------------------------------------------------
 
@@ -42,13 +39,36 @@ def test_a_stray_that_cannot_be_read_is_given_a_value_or_skipped() -> None:
     assert order.decided == ["ReleaseStock"]
 
 
-def test_a_cancel_closes_an_unreadable_begin_and_what_no_undo_needs() -> None:
+def test_a_cancel_closes_what_no_undo_needs() -> None:
     order = placed()
     order.rejects(order.log[0])
     assert order.due == []
     order.cancels()
     assert order.incidents == []
-    assert order.goes_well() == ["SagaCompensated"]
+    assert order.in_doubt == ["reserve_stock", "screen_fraud"]
+    choices = {
+        since: doubt(order.slot("screen_fraud"), owned_since=since, started=False)
+        for since in (0, 1)
+    }
+    assert choices == {0: Doubt.SKIP, 1: Doubt.PARK}  # nobody can run it again to learn
+    order.skips("screen_fraud")
+    order.answers("reserve_stock", "StockReserved", late=True, by="ada")
+    assert order.goes_well() == ["ReleaseStock", "StockReleased", "SagaCompensated"]
+
+
+def test_a_cancelled_saga_waits_for_a_value_that_an_undo_needs() -> None:
+    refund = step("refund_payment", "RefundPayment, PaymentCharged, OrderPlaced", "PaymentRefunded")
+    order = placed(*TO_CHARGE, spec=orders(refund, without="refund_payment"))
+    order.rejects(order.log[0])
+    order.cancels()
+    assert order.incidents == []
+    order.answers("charge_payment", "PaymentCharged", late=True, by="ada")
+    assert order.coordinates() == ["RefundPayment"]
+    assert order.incidents == ["rejected"]
+    order.append("OrderPlaced", "hers", body="readable", by="ada")
+    assert order.incidents == []
+    assert order.due_slots[0].causes[2].value == b"readable"
+    assert order.goes_well()[-1] == "SagaCompensated"
 
 
 def test_a_skip_closes_an_unreadable_undo_of_a_failing_saga_only() -> None:
@@ -60,6 +80,7 @@ def test_a_skip_closes_an_unreadable_undo_of_a_failing_saga_only() -> None:
     order.cancels()
     order.append("StepSkipped", "hers", undoes=reserved.id)
     assert order.incidents == []
+    order.skips("charge_payment")
     assert order.goes_well() == ["SagaCompensated"]
 
 

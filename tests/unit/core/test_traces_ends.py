@@ -288,10 +288,10 @@ def test_an_unreadable_charge_of_a_failing_saga_is_not_forgotten(order: Story) -
     order.rejects(charged)
     order.cancels()
     assert order.incidents == ["rejected"]  # an undo needs it: a cancel does not close it
+    order.skips("book_shipment")  # its owner never started it
     assert order.goes_well() == []
     assert order.status == "failing"
     order.answers("charge_payment", "PaymentCharged", body="readable", by="ada")
-    order.skips("book_shipment")  # its owner never started it
     assert order.goes_well() == [
         "RefundPayment", "PaymentRefunded", "ReleaseStock", "StockReleased", "SagaCompensated",
     ]  # fmt: skip
