@@ -1,0 +1,74 @@
+"""A worker in a process of its own: what the bench measures, with its own CPU time and memory.
+
+It says on standard output, one JSON document a line, when it has its partitions and, once its
+standard input is closed and it has stopped, what it used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+
+from minuet.bench.workload import Job
+from minuet.engines import worker
+from minuet.engines.loop import Loop
+from minuet.engines.options import Options
+from minuet.kafka.connection import Connection
+
+_LOOK_S = 0.001
+
+
+def peak_rss_mb() -> float:
+    """The most memory this process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1024)
+
+
+def main() -> None:
+    """Run the worker that the first argument describes."""
+    asyncio.run(_run(Job.read(sys.argv[1])))
+
+
+async def _run(job: Job) -> None:
+    kept: list[Loop] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    def ready(loop: Loop) -> None:
+        kept.append(loop)
+        tasks.append(asyncio.ensure_future(_tell(loop)))
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end, loop, tasks)
+
+    assignment = worker.Assignment(form="simulated", options=Options(in_flight=job.in_flight))
+    workflow = job.workload.on(job.topics)
+    await worker.run(workflow, Connection(job.bootstrap), assignment, ready=ready)
+    _say(folded=kept[0].folded)
+
+
+async def _tell(loop: Loop) -> None:
+    """Say that work begins, and later that the log has been read to where it ended then."""
+    while not loop.parts:
+        await asyncio.sleep(_LOOK_S)
+    _say()
+    while not all(part.restored for part in loop.parts.values()):
+        await asyncio.sleep(_LOOK_S)
+    _say(sagas=sum(len(part.table) for part in loop.parts.values()))
+
+
+def _stop_at_end(loop: Loop, tasks: list[asyncio.Task[None]]) -> None:
+    if not os.read(sys.stdin.fileno(), 1):  # the bench has closed it, or is gone
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        tasks.append(asyncio.ensure_future(loop.stop()))
+
+
+def _say(**more: int) -> None:
+    used = {"at": time.time(), "cpu_s": time.process_time(), "peak_rss_mb": peak_rss_mb()}
+    sys.stdout.write(json.dumps({**used, **more}) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""What a bench runs: a workflow on topics of its own, and the events that begin its sagas.
+
+A workload is plain data, so that it can be handed to a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from minuet.bench.reference import saga as reference
+from minuet.errors import UsageError
+from minuet.event.model import Event
+from minuet.spec import project as projects
+from minuet.spec.assemble import Workflow
+
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workflow, and how its steps behave.
+
+    Args:
+        workflow: `reference`, or one that pyproject.toml names.
+        project: the folder that holds pyproject.toml; empty for the one around here.
+        file: JSON lines of begin events, taken round and round; not for the reference saga.
+        wait_ms: how long every step waits before it answers.
+        slow_saga: the saga in which every step waits `slow_ms` instead.
+    """
+
+    workflow: str = REFERENCE
+    project: str = ""
+    file: str = ""
+    wait_ms: int = 0
+    slow_saga: str = ""
+    slow_ms: int = 0
+
+    def on(self, topics: str) -> Workflow:
+        """Return the workflow on topics of that name."""
+        if self.workflow == REFERENCE:
+            found = reference.workflow()
+        else:
+            found = projects.load(self.workflow, Path(self.project) if self.project else None)
+        steps = found.steps
+        if self.wait_ms or self.slow_saga:
+            steps = {
+                name: replace(step, function=self._waiting(step.function), is_async=True)
+                for name, step in steps.items()
+            }
+        return replace(found, spec=replace(found.spec, name=topics), steps=steps)
+
+    def begin(self, workflow: Workflow, count: int, first: int = 1) -> Iterator[Event]:
+        """Yield the begin events of `count` sagas, numbered from `first`."""
+        if self.workflow == REFERENCE:
+            yield from reference.orders(count, first)
+            return
+        spec = workflow.spec
+        model = workflow.models[spec.begins]
+        lines = cycle(_lines(Path(self.file)))
+        for number in range(first, first + count):
+            event = model.model_validate_json(next(lines))
+            yield event.model_copy(update={spec.key: f"bench-{number}"})
+
+    def _waiting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        slow_number = self.slow_saga.rpartition("-")[2]
+
+        async def waiting(**arguments: Any) -> Any:
+            event = next(iter(arguments.values()))
+            is_slow = bool(self.slow_saga) and str(getattr(event, "number", "")) == slow_number
+            wait_ms = self.slow_ms if is_slow else self.wait_ms
+            if wait_ms:
+                await asyncio.sleep(wait_ms / 1000)
+            return await function(**arguments)
+
+        return waiting
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        message = f"{file}: {error.strerror}; name begin events as JSON lines with --file"
+        raise UsageError(message) from error
+    if not lines:
+        message = f"{file} is empty: it must hold begin events as JSON lines"
+        raise UsageError(message)
+    return lines
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a process of its own is told.
+
+    Args:
+        bootstrap: where Kafka is.
+        topics: the name that its topics begin with.
+        in_flight: handlers at once.
+    """
+
+    workload: Workload
+    bootstrap: str
+    topics: str
+    in_flight: int = 1_000
+
+    @classmethod
+    def read(cls, text: str) -> Job:
+        """Read what `json.dumps(asdict(job))` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "workload": Workload(**fields["workload"])})
