@@ -92,8 +92,8 @@ def _bound(plan: Plan, state: State, ahead: Ahead) -> Iterator[Slot]:
     for step in plan.forward:
         if step.all_of & mask != step.all_of or step.excludes & said:
             continue
-        if step.any_of and not all(types & mask for types in step.any_of):
-            continue
+        if step.any_of and not all(types & state.mask for types in step.any_of):
+            continue  # ahead of what was read, nobody knows which alternative came first
         causes = _causes(step, state, ahead)
         in_doubt = False
         if state.status is not Status.RUNNING:

@@ -181,7 +181,8 @@ class State:
         elif entry.undoes:
             self.undone[entry.undoes] = entry
             if entry.undoes in self.requests and self.undoable(entry.undoes) is None:
-                self.answers[entry.undoes] = entry.id  # a slot in doubt, undone unseen (rule 4)
+                # A slot in doubt, undone unseen (rule 4); its own answer may have come before.
+                self.answers.setdefault(entry.undoes, entry.id)
 
     def entries(self) -> Iterator[Entry]:
         """Iterate over every kept entry once, in no order that matters."""

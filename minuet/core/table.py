@@ -102,6 +102,12 @@ class Table:
             return now - at > spec.early_ms
         return rest and now - at > spec.duplicate_horizon_ms
 
+    def is_over(self, state: State) -> bool:
+        """Whether a saga has been kept long enough, so that its row may be gone."""
+        rest = state.status.ended and not state.seen
+        now = self.log_time - CLOCKS_APART_MS
+        return self._is_over(state.status, state.at, rest, now)
+
     def load(self, key: str, row: bytes | None) -> None:
         """Take over a stored row, None for a tombstone; the largest log offset wins.
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from minuet.core.due import Doubt, doubt
+from minuet.core.due import Ahead, Doubt, doubt, due
+from minuet.core.state import Entry, Place
 from minuet.spec.model import Spec
 from tests.unit.core.story import (
+    HOUR_MS,
     TO_CHARGE,
     TO_SHIP,
+    Story,
     failed,
     orders,
     placed,
@@ -109,3 +112,27 @@ def test_nothing_follows_from_a_late_outcome() -> None:
     assert order.in_doubt == order.due == []
     order.crash()
     assert order.in_doubt == order.due == []
+
+
+def test_a_slot_that_the_log_knows_of_cannot_be_skipped_but_by_a_person() -> None:
+    order = placed(*TO_CHARGE)
+    order.waits("charge_payment", 1, until=order.now + HOUR_MS)
+    order.cancels()
+    slot = order.slot("charge_payment").id
+    order.append("StepSkipped", "zombie", slot, step="charge_payment")
+    assert order.in_doubt == ["charge_payment"]
+    order.append("StepSkipped", "person", slot, step="charge_payment", by="ada")
+    assert order.in_doubt == []
+
+
+def test_ahead_of_what_was_read_no_step_with_alternatives_is_due() -> None:
+    order = Story(orders(step("pack", "StockReserved | FraudCleared", "Packed")))
+    order.begins()
+    own = order.slot("screen_fraud")
+    entry = Entry("own", "FraudCleared", 15, order.now, "", Place.EFFECTIVE, own.id)
+    ahead = Ahead({"FraudCleared": entry}, order.plan.bits["FraudCleared"])
+    names = [slot.step.name for slot in due(order.plan, order.state, order.now, ahead)]
+    assert names == ["reserve_stock"]  # an unread StockReserved may stand before 15
+    order.answers("reserve_stock", "StockReserved")
+    packs = next(s for s in due(order.plan, order.state, order.now, ahead) if s.step.name == "pack")
+    assert [cause.type for cause in packs.causes] == ["StockReserved"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minuet.core.due import FOREVER, Doubt, doubt, next_timer
-from tests.unit.core.story import HOUR_MS, TO_CHARGE, orders, placed, step
+from tests.unit.core.story import HOUR_MS, TO_CHARGE, TO_SHIP, failed, orders, placed, step
 
 # -- 8: bad bytes ----------------------------------------------------------------------
 
@@ -108,3 +108,25 @@ def test_a_rejection_of_a_record_that_is_not_kept_is_illegal() -> None:
     record = order.again(order.log[0])
     order.rejects(record)
     assert order.count("illegal") == 1
+
+
+def test_a_request_that_somebody_could_read_is_waited_for_no_more() -> None:
+    order = placed("reserve_stock")
+    order.answers("screen_fraud", "FraudFound")
+    order.coordinates()
+    request = order.log[-1]
+    slot = order.slot("release_stock")
+    order.rejects(request)
+    assert order.incidents == ["rejected"]
+    order.answers(slot, "StockReleased")
+    assert order.incidents == []
+    assert order.goes_well() == ["SagaCompensated"]
+
+
+def test_an_unreadable_event_behind_the_pivot_keeps_its_worse_incident() -> None:
+    order = failed(*TO_SHIP)
+    booked = order.answers("book_shipment", "ShipmentBooked", late=True)
+    order.rejects(booked)
+    assert order.incidents == ["irreversible"]
+    order.skips_undo(booked.id)
+    assert order.goes_well()[-1] == "SagaCompensated"

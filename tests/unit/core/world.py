@@ -22,10 +22,11 @@ from minuet.event import ids
 from minuet.event.record import DIGEST, Record
 from minuet.spec.model import Spec
 from tests.unit.core.story import BEGAN_MS, HOUR_MS
-from tests.unit.core.workflows import Tape, renamed
+from tests.unit.core.workflows import Tape, renamed, workflow
 
 KEY = "saga"
 ROUNDS_MOST = 300
+HAPPENINGS = 40
 
 
 @dataclass(eq=False)
@@ -71,8 +72,8 @@ class Pending:
 class World:
     """One saga, its log, the rows that workers stored, and the effects of handlers."""
 
-    def __init__(self, spec: Spec, tape: Tape) -> None:
-        self.spec, self.tape = spec, tape
+    def __init__(self, spec: Spec, tape: Tape, *, faults: bool = True) -> None:
+        self.spec, self.tape, self.faults = spec, tape, faults
         self.log: list[Record] = []
         self.time = BEGAN_MS
         self.rows: list[bytes] = []
@@ -146,7 +147,7 @@ class World:
                 return
         assert all(cause.value is not None for cause in slot.causes), "bytes that are needed"
         self._start(owner, slot)
-        fate = self.tape.pick(5 if inline and owner.is_zombie else 8)
+        fate = self.tape.pick(5 if inline and owner.is_zombie else 8) if self.faults else 0
         if fate == 7:
             self._say_attempt(owner, slot, "StepGaveUp")
         elif fate == 6:
@@ -220,7 +221,7 @@ class World:
             if say.id not in owner.saying:
                 owner.saying.add(say.id)
                 headers = {"undoes": say.undoes, "causes": say.of.id if say.of else ""}
-                if self.tape.once_in(4):
+                if self.faults and self.tape.once_in(4):
                     self.under_way.append(Pending(owner, say.type, say.id, headers))
                 else:
                     self.append(say.type, say.id, headers)
@@ -240,7 +241,7 @@ class World:
                 owner.reads_to = len(self.log)
         self.owners = self.owners[-1:]
         forward = [s.name for s in self.current.plan.forward]
-        if self.tape.once_in(4) and self._is_quiet():
+        if self.tape.once_in(8) and self._is_quiet():
             self.owners.clear()
             self.spec = renamed(self.spec, forward[self.tape.pick(len(forward))])
         table = Table(compile_plan(self.spec))
@@ -262,7 +263,7 @@ class World:
 
     def outside(self) -> None:
         """Somebody cancels, or time passes."""
-        if self.tape.pick(2):
+        if self.tape.once_in(3):
             self.append("SagaCancelled", ids.action_id("SagaCancelled", KEY), {"by": "ada"})
         else:
             self.time += HOUR_MS
@@ -276,7 +277,7 @@ class World:
     def reject(self) -> None:
         """Somebody cannot read an event's value."""
         entries = [entry for entry in self.current.state.entries() if not entry.rejected]
-        if entries:
+        if entries and self.tape.once_in(4):
             entry = entries[self.tape.pick(len(entries))]
             identity = ids.action_id("RecordRejected", entry.id)
             self.append("RecordRejected", identity, {"rejects": str(entry.offset)})
@@ -309,25 +310,34 @@ class World:
         """Let this many things happen, as the tape says."""
         for _ in range(times):
             owner = self.owners[self.tape.pick(len(self.owners))]
-            match self.tape.pick(12):
-                case 0 | 1:
+            match self.tape.pick(16):
+                case 0 | 1 | 2:
                     self.read(owner, 1 + self.tape.pick(4))
-                case 2 | 3 | 4:
+                case 3 | 4 | 5 | 6 | 7:
                     self.run_one(owner)
-                case 5:
-                    self.coordinate(owner)
-                case 6:
-                    self.checkpoint(owner)
-                case 7:
-                    self.take_over()
                 case 8:
-                    self.deliver()
+                    self.coordinate(owner)
                 case 9:
+                    self.checkpoint(owner)
+                case 10 | 11:
+                    self.take_over()
+                case 12:
+                    self.deliver()
+                case 13:
                     self.duplicate()
-                case 10:
+                case 14:
                     self.outside()
                 case _:
                     self.reject()
+
+    def calmly(self, times: int) -> None:
+        """Let one worker read all and act on it, whatever the handlers say; perhaps a cancel."""
+        for _ in range(times):
+            self.read(self.current, len(self.log))
+            self.coordinate(self.current)
+            self.run_one(self.current)
+            if self.tape.once_in(20):
+                self.outside()
 
     def settle(self) -> None:
         """Let the last owner read all and do what is left, with persons to settle incidents."""
@@ -359,3 +369,11 @@ class World:
 def is_an_end(entry: Entry) -> bool:
     """Whether it is the end event of a saga; nobody can say that again."""
     return entry.type in ENDS
+
+
+def lived(shape: bytes, tape: bytes) -> World:
+    """A saga of some workflow, with all that happened to it until it was at rest."""
+    world = World(workflow(Tape(shape)), Tape(tape))
+    world.happen(HAPPENINGS)
+    world.settle()
+    return world
