@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 
 from minuet.bench.workload import Job
 from minuet.engines import worker
@@ -25,7 +26,16 @@ _LOOK_S = 0.001
 def peak_rss_mb() -> float:
     """The most memory this process has had."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1024)
+    return peak / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def _rss_mb() -> float:
+    """The memory it has now; where the system does not tell, the most it has had."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return peak_rss_mb()
+    return pages * resource.getpagesize() / 1024**2
 
 
 def main() -> None:
@@ -55,7 +65,7 @@ async def _tell(loop: Loop) -> None:
     _say()
     while not all(part.restored for part in loop.parts.values()):
         await asyncio.sleep(_LOOK_S)
-    _say(sagas=sum(len(part.table) for part in loop.parts.values()))
+    _say(rss_mb=_rss_mb(), sagas=sum(len(part.table) for part in loop.parts.values()))
 
 
 def _stop_at_end(loop: Loop, tasks: list[asyncio.Task[None]]) -> None:
@@ -64,7 +74,7 @@ def _stop_at_end(loop: Loop, tasks: list[asyncio.Task[None]]) -> None:
         tasks.append(asyncio.ensure_future(loop.stop()))
 
 
-def _say(**more: int) -> None:
+def _say(**more: float) -> None:
     used = {"at": time.time(), "cpu_s": time.process_time(), "peak_rss_mb": peak_rss_mb()}
     sys.stdout.write(json.dumps({**used, **more}) + "\n")
     sys.stdout.flush()

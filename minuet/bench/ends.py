@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
+from minuet.bench.stages import Progress
 from minuet.errors import BrokerError
 from minuet.event.record import TYPE
 from minuet.kafka.connection import Connection
@@ -15,8 +15,6 @@ _ENDS = (b"SagaCompleted", b"SagaCompensated")
 _NAP_S = 0.005  # between two looks at a log that fills at 20,000 records/s
 _BATCH = 10_000
 STALLED_S = 30.0
-
-Progress = Callable[[int], None]
 
 
 class Ends:
@@ -83,9 +81,9 @@ class Ends:
         message = self._consumer.poll(wait_s)
         return None if message is None else self._take(message)
 
-    def wait_for(self, key: bytes) -> float:
+    def wait_for(self, key: bytes, patience_s: float = STALLED_S) -> float:
         """Read, one record at a time, until this saga has ended; return when."""
-        until = time.monotonic() + STALLED_S
+        until = time.monotonic() + patience_s
         while key not in self.ended:
             self.wait(0.5)
             if time.monotonic() > until:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from minuet.bench import process
-from minuet.bench.ends import Ends, Progress
+from minuet.bench.ends import Ends
 from minuet.bench.place import Place
+from minuet.bench.stages import Progress
 from minuet.bench.workload import Job, Workload
 from minuet.kafka import topics
 from minuet.publish.publisher import Publisher
@@ -53,7 +54,9 @@ def publisher(place: Place, workflow: Workflow) -> Publisher:
     return Publisher(spec.name, spec.key, begins, bootstrap=place.connection.bootstrap)
 
 
-def measure(place: Place, workload: Workload, label: str, sagas: int, progress: Progress) -> Run:
+def measure(
+    place: Place, workload: Workload, label: str, sagas: int, progress: Progress = lambda _: None
+) -> Run:
     """Run so many sagas through one worker."""
     workflow = prepare(place, workload, label)
     with publisher(place, workflow) as out:

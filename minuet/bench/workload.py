@@ -16,6 +16,7 @@ from typing import Any
 from minuet.bench.reference import saga as reference
 from minuet.errors import UsageError
 from minuet.event.model import Event
+from minuet.saga import Saga
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
@@ -31,7 +32,7 @@ class Workload:
         project: the folder that holds pyproject.toml; empty for the one around here.
         file: JSON lines of begin events, taken round and round; not for the reference saga.
         wait_ms: how long every step waits before it answers.
-        slow_saga: the saga in which every step waits `slow_ms` instead.
+        slow_saga: the saga whose first step waits `slow_ms` instead.
     """
 
     workflow: str = REFERENCE
@@ -50,7 +51,7 @@ class Workload:
         steps = found.steps
         if self.wait_ms or self.slow_saga:
             steps = {
-                name: replace(step, function=self._waiting(step.function), is_async=True)
+                name: replace(step, function=self._waiting(step.function, found.saga))
                 for name, step in steps.items()
             }
         return replace(found, spec=replace(found.spec, name=topics), steps=steps)
@@ -67,12 +68,12 @@ class Workload:
             event = model.model_validate_json(next(lines))
             yield event.model_copy(update={spec.key: f"bench-{number}"})
 
-    def _waiting(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        slow_number = self.slow_saga.rpartition("-")[2]
+    def _waiting(self, function: Callable[..., Any], saga: Saga) -> Callable[..., Any]:
+        """Return an async step that waits before it answers."""
 
         async def waiting(**arguments: Any) -> Any:
             event = next(iter(arguments.values()))
-            is_slow = bool(self.slow_saga) and str(getattr(event, "number", "")) == slow_number
+            is_slow = isinstance(event, saga.begins) and getattr(event, saga.key) == self.slow_saga
             wait_ms = self.slow_ms if is_slow else self.wait_ms
             if wait_ms:
                 await asyncio.sleep(wait_ms / 1000)
