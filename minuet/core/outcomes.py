@@ -38,7 +38,7 @@ def came_second(state: State, record: Record) -> bool:
         (state.status.ended and bool(state.known))
         or (bool(record.slot) and record.slot in state.answers)
         or record.type in state.events
-        or any(cause not in state.ids for cause in record.causes)
+        or not state.ids.keys() >= set(record.causes)
         or of_another_round(state, record)
     )
 

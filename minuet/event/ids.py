@@ -1,7 +1,7 @@
 """Identifiers that are functions of what they name, so that a second run says the same ids.
 
-An id is the first 16 bytes of BLAKE2b over its length-prefixed parts, in the shape of a UUID of
-version 8 (RFC 9562, "custom"). `uuid.uuid5` would do the same and costs ten times as much.
+An id is a BLAKE2b digest of 16 bytes over its parts, written as a Python tuple in ASCII, in the
+shape of a UUID of version 8 (RFC 9562, "custom"). `uuid.uuid5` would do the same and costs ten times as much.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ _DIGEST_SIZE = 8
 
 def derive(*parts: str) -> str:
     """Return the UUID-shaped id of `parts`; the order and the borders of the parts count."""
-    text = "\x1f".join([f"{len(part)}:{part}" for part in parts])
-    h = blake2b(text.encode(), digest_size=16).hexdigest()
+    h = blake2b(ascii(parts).encode(), digest_size=16).hexdigest()
     return f"{h[:8]}-{h[8:12]}-8{h[13:16]}-a{h[17:20]}-{h[20:]}"
 
 
