@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from time import monotonic
+from typing import cast
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -20,6 +21,7 @@ from confluent_kafka import (
 )
 
 from minuet.errors import BrokerError, UsageError
+from minuet.event.record import Headers, Record, parse
 from minuet.kafka.connection import REACH_S, Connection
 
 _BATCH = 1000
@@ -70,7 +72,7 @@ def snapshot(
         consumer.assign([TopicPartition(topic, number, start[number]) for number in ends])
         heard = monotonic()
         while ends:
-            messages = consumer.consume(_BATCH, 0.2)
+            messages = drain(consumer, 0.2)
             if messages:
                 heard = monotonic()
             elif monotonic() - heard > _STALLED_S:
@@ -81,6 +83,23 @@ def snapshot(
                     yield message
     finally:
         consumer.close()
+
+
+def drain(consumer: Consumer, wait_s: float) -> list[Message]:
+    """Wait for a message, then take what is there; `consume` would wait for a whole batch."""
+    first = consumer.poll(wait_s)
+    return [] if first is None else [first, *consumer.consume(_BATCH - 1, 0)]
+
+
+def record_of(message: Message) -> Record:
+    """A message of a log as a record.
+
+    Raises:
+        UnreadableHeaders: it has no key, or no headers that can be read.
+    """
+    headers = cast("Headers", message.headers() or [])
+    offset, (_, time) = message.offset() or 0, message.timestamp()
+    return parse(message.key(), message.value(), headers, offset, time)
 
 
 def _ends(

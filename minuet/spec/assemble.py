@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
@@ -39,28 +39,52 @@ class Workflow:
     models: Mapping[str, type[Event]]
     _made: dict[Form, dict[type, object]] = field(default_factory=dict, repr=False)
 
-    def resources(self, form: Form) -> Mapping[type, object]:
-        """Return what the steps reach the outside by, made at the first call.
+    def resources(self, form: Form, steps: Collection[str] | None = None) -> Mapping[type, object]:
+        """Return what the steps reach the outside by, each made when it is first asked for.
+
+        Args:
+            form: of the resources.
+            steps: names of those that are to be run; None for all.
 
         Raises:
             UsageError: a resource has no such form.
         """
-        if form not in self._made:
-            wanted = {r: s for s in self.steps.values() for _, r in s.resources}
-            self._made[form] = {r: self._make(form, r, s) for r, s in wanted.items()}
-        return self._made[form]
+        self.check_form(form, steps)
+        made = self._made.setdefault(form, {})
+        wanted = self._wanted(steps)
+        for resource in wanted:
+            factory = self._factory(form, resource)
+            if resource not in made and factory is not None:
+                made[resource] = factory()
+        return {resource: made[resource] for resource in wanted}
 
-    def _make(self, form: Form, resource: type, step: StepDefinition) -> object:
+    def check_form(self, form: Form, steps: Collection[str] | None = None) -> None:
+        """Make sure that all resources of these steps have this form, without making any.
+
+        Raises:
+            UsageError: one has not; says how to mend it.
+        """
+        for resource, step in self._wanted(steps).items():
+            if self._factory(form, resource) is None:
+                name = resource.__name__
+                message = (
+                    f"{name}, which step {step} takes, has no {form} form\n"
+                    f"  to mend: add {form}=... to {self.saga.name}.provide({name}, ...)"
+                )
+                raise UsageError(message)
+
+    def _wanted(self, steps: Collection[str] | None) -> dict[type, str]:
+        """The resources of these steps, each with a step that takes it."""
+        return {
+            resource: name
+            for name, step in self.steps.items()
+            if steps is None or name in steps
+            for _, resource in step.resources
+        }
+
+    def _factory(self, form: Form, resource: type) -> Callable[[], object] | None:
         provided = self.saga.provided[resource]
-        factory = provided.real if form == "real" else provided.simulated
-        if factory is None:
-            name = resource.__name__
-            message = (
-                f"{name}, which step {step.spec.name} takes, has no {form} form\n"
-                f"  to mend: add {form}=... to {self.saga.name}.provide({name}, ...)"
-            )
-            raise UsageError(message)
-        return factory()
+        return provided.real if form == "real" else provided.simulated
 
 
 def assemble(saga: Saga, steps: Iterable[StepDefinition]) -> Workflow:

@@ -1,0 +1,103 @@
+"""`minuet verify`: proves that a workflow's table is the fold of its log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.spec import project as projects
+from minuet.verify import Difference, Report, verify
+
+_HELP = """Read the log from its start, fold it, and compare every stored row with the fold.
+
+Each row is compared at its own offset in the log, so workers may go on meanwhile. A saga whose \
+position is committed and which has no row, or an older one, is a difference too.
+
+Exit 1 when there is a difference; each is printed field by field.
+
+Example: minuet verify orders
+"""
+_SHOWN_MOST = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("verify", help=_HELP)(verify_workflow)
+
+
+def verify_workflow(
+    workflow: Annotated[str, typer.Argument(help="As pyproject.toml names it.")],
+    bootstrap: BootstrapOption = "",
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Compare, and print what was found."""
+    spec = projects.load(workflow, project).spec
+    with progress_bar("reading the log", quiet=json) as show:
+        report = verify(connection(bootstrap, project), spec, show)
+    if json:
+        print_json(report.as_dict())
+    else:
+        for line in describe(report):
+            typer.echo(line)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def describe(report: Report) -> Iterator[str]:
+    """The report in lines, differences first."""
+    for difference in report.differences[:_SHOWN_MOST]:
+        yield from _difference(difference)
+    if report.differing > _SHOWN_MOST:
+        yield f"and {report.differing - _SHOWN_MOST} more; --json has up to a thousand"
+    yield (
+        f"{report.workflow}: {report.events:,} events, {report.sagas:,} sagas, "
+        f"{report.partitions} partitions"
+    )
+    yield _counts(report, "completed", "compensated", "live", "early", "incidents", "uncommitted")
+    yield _counts(
+        report, "duplicates", "conflicts", "strays", "nondeterministic", "illegal", "unreadable"
+    )
+    if report.cut:
+        yield f"  {report.cut:,} rows cannot be compared: the log has lost their beginning"
+    if report.misplaced:
+        yield (
+            f"  {report.misplaced:,} sagas are not in the partition of their key: some producer "
+            "has another partitioner than murmur2"
+        )
+    if report.ok:
+        yield f"verified: {report.rows:,} rows, each is the fold of the log"
+    else:
+        yield f"NOT VERIFIED: {report.differing:,} differences; {report.rows:,} rows compared"
+
+
+def _counts(report: Report, *names: str) -> str:
+    return "  " + ", ".join(f"{getattr(report, name):,} {name}" for name in names)
+
+
+def _difference(difference: Difference) -> Iterator[str]:
+    yield f"DIFFERENT: {difference}"
+    width = max((len(one.field) for one in difference.fields), default=0)
+    for one in difference.fields:
+        yield f"    {one.field:<{width}}  stored {one.stored}  folded {one.folded}"
+
+
+@contextmanager
+def progress_bar(text: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Yield what to tell how much is done, and of how much; it shows when somebody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _done, _all: None
+        return
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -1,0 +1,46 @@
+"""Where a topic begins and ends, and how far a group has come."""
+
+from __future__ import annotations
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+
+from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.reading import partitions
+
+
+def watermarks(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
+    """The first offset of each partition of `topic`, and the next one to be written.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+        UsageError: there is no such topic.
+    """
+    numbers = partitions(connection, topic)
+    consumer = connection.consumer()
+    try:
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=REACH_S)
+            for number in numbers
+        }
+    except KafkaException as failure:
+        raise connection.error(failure) from failure
+    finally:
+        consumer.close()
+
+
+def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
+    """The position of `group` in each partition of `topic` where it has committed one.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+        UsageError: there is no such topic.
+    """
+    places = [TopicPartition(topic, number) for number in partitions(connection, topic)]
+    admin = connection.admin()  # must outlive its answers: they are lost with it
+    asked = [ConsumerGroupTopicPartitions(group, places)]
+    try:
+        answers = admin.list_consumer_group_offsets(asked, request_timeout=REACH_S)
+        found = answers[group].result(REACH_S).topic_partitions or []
+    except KafkaException as failure:
+        raise connection.error(failure) from failure
+    return {place.partition: place.offset for place in found if place.offset >= 0}
