@@ -48,12 +48,14 @@ class Checkpoints:
         self._composer = composer
         self._options = options
         self._records = 0
+        self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._busy = asyncio.Lock()
 
     def count(self, records: int) -> None:
-        """Count folded records towards the next checkpoint."""
+        """Count folded records towards the next checkpoint; 0 when only a position moved."""
+        self._some.set()
         self._records += records
         if self._records >= self._options.checkpoint_records:
             self._enough.set()
@@ -63,19 +65,25 @@ class Checkpoints:
         self._task = asyncio.ensure_future(self._forever())
 
     async def stop(self) -> None:
-        """End the background work."""
+        """End the background work, but not in the midst of a checkpoint: its rows are unacked."""
+        async with self._busy:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """End the background work wherever it is."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _forever(self) -> None:
         while True:
+            await self._some.wait()
             try:
                 async with asyncio.timeout(self._options.checkpoint_ms / 1000):
                     await self._enough.wait()
             except TimeoutError:
                 pass
             self._records = 0
+            self._some.clear()
             self._enough.clear()
             await self.now(list(self._owner.parts.values()))
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from minuet.contracts.codec import Codec
@@ -120,18 +121,33 @@ class Loop:
             self._log.pause(list(self.parts))
             self._runner.drop_waiting()
             await self._drain()
-            await self._checkpoints.stop()
-            await self._checkpoints.now(list(self.parts.values()))
+            await self._last_checkpoint()
             await self._log.close()
             self._runner.close()
             self._end(list(self.parts))
         self.stopped.set()
+
+    async def _last_checkpoint(self) -> None:
+        """Store what was folded, unless Kafka does not answer: then it is folded again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._options.grace_s):
+                await self._checkpoints.stop()
+                await self._checkpoints.now(list(self.parts.values()))
+        self._checkpoints.abandon()
 
     async def _drain(self) -> None:
         waited = 0.0
         while self._runner.active and waited < self._options.grace_s:
             await asyncio.sleep(0.02)
             waited += 0.02
+
+    def abandon(self) -> None:
+        """End as a crash does: store nothing, say nothing, finish nothing."""
+        self._stopping = True
+        self._end(list(self.parts))
+        self._checkpoints.abandon()
+        self._runner.close()
+        self.stopped.set()
 
     def broken(self, error: Exception) -> None:
         """Stop at once: the log cannot go on."""
@@ -175,8 +191,10 @@ class Loop:
         part.table.loaded()
         _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
                   part.number, rows, part.position, part.high)  # fmt: skip
+        part.loaded = True
         if part.live:
-            self._log.resume([part.number])
+            if not self._paused:
+                self._log.resume([part.number])
             self.reached(part.number, part.position)
 
     async def _begin(self, part: Partition) -> None:
@@ -215,11 +233,13 @@ class Loop:
         part = self.parts.get(partition)
         if part is not None and part.live:
             part.reach(offset)
+            self._checkpoints.count(0)
             self._restored_yet(part)
 
     def _restored_yet(self, part: Partition) -> None:
         if not part.restored and part.position >= part.high:
             part.restored = True
+            self._checkpoints.count(0)
             self._spawn(self._begin(part))
 
     def _hold_back(self) -> None:
@@ -229,7 +249,7 @@ class Loop:
             self._log.pause(list(self.parts))
         elif self._paused and waiting <= self._options.window // 2:
             self._paused = False
-            self._log.resume([number for number, part in self.parts.items() if part.restored])
+            self._log.resume([number for number, part in self.parts.items() if part.loaded])
 
     # -- acting ----------------------------------------------------------------------------------
 
@@ -266,15 +286,16 @@ class Loop:
             return False
         if run.running and state.failing:
             part.runs.pop(run.slot.id, None)
+            if run.tries:
+                part.started.add(run.slot.id)
             self.act(part, state)
             return False
         return True
 
     def _ended(self, run: Run, ended: Ended) -> None:
         state = run.part.table.get(run.key)
-        if state is None or not run.part.live:
-            return
-        if not (self._stopping and isinstance(ended, Failure)):
+        lost = self._stopping and isinstance(ended, Failure)
+        if run.part.live and state is not None and not lost:
             self._saying.ended(run, state, ended)
         if self._paused:
             self._hold_back()

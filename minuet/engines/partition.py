@@ -48,8 +48,10 @@ class Partition:
 
     Attributes:
         live: still ours.
+        loaded: its rows are in the table, and it may be read.
         restored: the table is what the log says up to `high`; only then is anything done.
         runs: by slot, until what they said has been read back.
+        started: slots of failed sagas that ran here before the failure was read, in vain so far.
         ahead: own acked events not read back yet, by saga.
         saying: ids of coordinator events appended and not read back.
         rejecting: ids of records whose rejection is on its way.
@@ -64,13 +66,15 @@ class Partition:
     position: int
     table: Table
     live: bool = True
+    loaded: bool = False
     restored: bool = False
     runs: dict[str, Run] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
     ahead: dict[str, Ahead] = field(default_factory=dict)
     saying: set[str] = field(default_factory=set)
     rejecting: set[str] = field(default_factory=set)
     read_through: int = 0
-    overdue: set[str] = field(default_factory=set)
+    overdue: dict[str, None] = field(default_factory=dict)
     committed: int = -1
     next_row: int = 0
     _timers: list[tuple[int, str]] = field(default_factory=list)
@@ -86,6 +90,8 @@ class Partition:
         """Fold a record, and strike from what is in hand what it confirms."""
         state = self.table.fold(record)
         self.saying.discard(record.id)
+        if self.started:
+            self.started.discard(record.slot)
         if record.slot:
             run = self.runs.get(record.slot)
             if run is not None and run.said == record.id:

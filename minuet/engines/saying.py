@@ -80,7 +80,7 @@ class Saying:
     def settled(self, run: Run, state: State) -> bool:
         """Settle a slot in doubt without running it, where that is possible."""
         slot, part = run.slot, run.part
-        match doubt(slot, owned_since=part.high, started=False):
+        match doubt(slot, owned_since=part.high, started=slot.id in part.started):
             case Doubt.SKIP:
                 self._for(run, self._composer.skipped(slot, state, part.number))
             case Doubt.PARK:

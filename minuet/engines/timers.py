@@ -48,16 +48,14 @@ class Timers:
         """Have a saga looked at again when something becomes due by time alone."""
         if not self._actor.plan.deadlines and not state.tries:
             return
-        when, now = next_timer(self._actor.plan, state), self._clock()
-        if when == FOREVER:
-            return
-        if when > now:
+        now = self._clock()
+        when = next_timer(self._actor.plan, state, now)
+        if when != FOREVER:
             part.arm(state.saga_id, when)
             self._schedule(when)
-            return
         for _, due in deadlines(self._actor.plan, state):
             if part.read_through < due <= now:
-                part.overdue.add(state.saga_id)
+                part.overdue[state.saga_id] = None
                 if part not in self._looking:
                     self._looking[part] = asyncio.ensure_future(self._look(part))
 
@@ -85,7 +83,7 @@ class Timers:
         """Read to a high watermark of now, then act on the deadlines that are past."""
         try:
             while part.overdue and part.live:
-                keys, part.overdue = part.overdue, set()
+                keys, part.overdue = part.overdue, {}
                 taken = self._clock()
                 await part.until(await self._log.high_watermark(part.number))
                 part.read_through = taken
