@@ -1,0 +1,276 @@
+"""The log on a model of Kafka, in virtual time: the same loop, the same order at every run.
+
+Each thing that crosses between a member and the broker takes its time, and stays in its lane: what
+Kafka keeps in order comes in order, all else may overtake. A member can be killed, or be silent for
+a while and come back as a zombie.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from minuet.engines.log import Append, Position, Sink, Unreadable
+from minuet.engines.model_broker import TIE_S, ModelBroker, Stored
+from minuet.event.record import Record, UnreadableHeaders, parse
+
+BATCH = 50  # records read at once, at most
+ROWS_BATCH = 100
+
+
+@dataclass(slots=True)
+class _Fetch:
+    """How far a partition was read; `busy` while a batch is on its way."""
+
+    position: int
+    paused: bool = True
+    busy: bool = False
+
+
+class MemoryLog:
+    """One member of a workflow's consumer group, and its producer.
+
+    Args:
+        broker: to talk to.
+        name: of the member, another one for each.
+        table: the topic of rows.
+        group: to join.
+        reads_from: the coordinator's group, whose commits say where reading begins.
+    """
+
+    def __init__(
+        self, broker: ModelBroker, name: str, table: str, *, group: str, reads_from: str
+    ) -> None:
+        self.name = name
+        self.gone = asyncio.Event()
+        self.silent = False
+        self.dead = False
+        self._broker = broker
+        self._table = table
+        self._group = broker.group(group)
+        self._commits = broker.group(reads_from)
+        self._fetches: dict[int, _Fetch] = {}
+        self._lanes: dict[object, float] = {}
+        self._held: list[Callable[[], None]] = []
+        self._flying = 0
+        self._landed = asyncio.Event()
+
+    async def open(self, sink: Sink) -> None:
+        """Join the group and begin to read."""
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._broker.readers.append(self)
+        self._group.join(self)
+
+    # -- what crosses, and what holds it up --------------------------------------------------------
+
+    def _out(self, lane: object, arrive: Callable[[], None]) -> None:
+        """Send to the broker: what was sent arrives, even if the sender dies meanwhile."""
+        if self.silent:
+            self._held.append(lambda: self._out(lane, arrive))
+        elif not self.dead:
+            self._loop.call_at(self._when(lane), arrive)
+
+    def _back(self, lane: object, arrive: Callable[[], None]) -> None:
+        """Send to the member, who may be silent or dead by then."""
+        self._loop.call_at(self._when(lane), self._arrive, arrive)
+
+    def _arrive(self, arrive: Callable[[], None]) -> None:
+        if self.silent:
+            self._held.append(arrive)
+        elif not self.dead:
+            arrive()
+
+    def _when(self, lane: object) -> float:
+        earliest = self._lanes.get(lane, 0.0) + TIE_S
+        when = max(self._loop.time() + self._broker.latency_s(), earliest)
+        self._lanes[lane] = when
+        return when
+
+    async def _way(self, lane: object) -> None:
+        """Wait for one way there and back."""
+        there: asyncio.Future[None] = self._loop.create_future()
+
+        def answer() -> None:
+            if not there.done():
+                there.set_result(None)
+
+        self._out(lane, lambda: self._back(lane, answer))
+        await there
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def append(self, append: Append) -> None:
+        """Write a record; what goes to one partition stays in order."""
+        self._flying += 1
+        lane = ("out", append.topic, append.partition)
+        self._out(lane, lambda: self._append(append))
+
+    def _append(self, append: Append) -> None:
+        broker = self._broker
+        record = (append.topic, append.partition, append.key, append.value, append.headers)
+        lost = broker.happens(broker.faults.append_lost, "append lost")
+        offset = -1 if lost else broker.store(*record)
+        if not lost and broker.happens(broker.faults.duplicated, "duplicated"):
+            broker.store(*record)
+        unknown = lost or broker.happens(broker.faults.ack_lost, "ack lost")
+        lane = ("ack", append.topic, append.partition)
+        self._back(lane, lambda: self._acked(append, None if unknown else offset))
+
+    def _acked(self, append: Append, offset: int | None) -> None:
+        self._flying -= 1
+        self._landed.set()
+        if offset is None:
+            self._sink.failed(append, "no answer from the model broker")
+        elif append.acked is not None:
+            append.acked(append, offset)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def wake(self, partition: int) -> None:
+        """Fetch, if this one is read and there is something."""
+        fetch = self._fetches.get(partition)
+        if fetch is None or fetch.paused or fetch.busy:
+            return
+        if fetch.position < len(self._broker.records(self._broker.log, partition)):
+            fetch.busy = True
+            self._back(("read", partition), lambda: self._deliver(partition, fetch))
+
+    def _deliver(self, partition: int, fetch: _Fetch) -> None:
+        fetch.busy = False
+        if fetch.paused or self._fetches.get(partition) is not fetch:
+            return
+        there = self._broker.records(self._broker.log, partition)
+        batch = there[fetch.position : fetch.position + self._broker.some(BATCH)]
+        fetch.position += len(batch)
+        self._sink.read(partition, [_record(stored) for stored in batch])
+        if fetch.position == len(there):
+            self._sink.reached(partition, fetch.position)
+        else:
+            self.wake(partition)
+
+    # -- the group -------------------------------------------------------------------------------
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Begin to read partitions, paused, from the coordinator's last commit."""
+        self._back("group", lambda: self._assigned(partitions))
+
+    def _assigned(self, partitions: Iterable[int]) -> None:
+        positions = {}
+        for number in partitions:
+            high = len(self._broker.records(self._broker.log, number))
+            positions[number] = Position(self._commits.committed.get(number, 0), high)
+            self._fetches[number] = _Fetch(positions[number].start)
+        self._sink.assigned(positions)
+
+    async def give_back(self, partitions: list[int]) -> None:
+        """Let the loop store what it has, then read no more."""
+        await self._way("group")  # behind an assignment that is still on its way
+        await self._sink.revoked(partitions)
+        await self._way("group")  # behind the commits
+        for number in partitions:
+            self._fetches.pop(number, None)
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit positions; who has been expelled commits nothing."""
+        self._out("group", lambda: self._committed(offsets))
+
+    def _committed(self, offsets: Mapping[int, int]) -> None:
+        if not self._group.commit(self.name, offsets):
+            self._broker.hits["commit refused"] += 1
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Fetch no more of these for now."""
+        for number in partitions:
+            if number in self._fetches:
+                self._fetches[number].paused = True
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """Fetch these (again)."""
+        for number in partitions:
+            if number in self._fetches:
+                self._fetches[number].paused = False
+                self.wake(number)
+
+    # -- what the loop asks for ------------------------------------------------------------------
+
+    async def high_watermark(self, partition: int) -> int:
+        """Ask for the log's high watermark."""
+        await self._way("ask")
+        return len(self._broker.records(self._broker.log, partition))
+
+    async def rows(
+        self, partition: int, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
+        """Read stored rows in chunks."""
+        there = self._broker.records(self._table, partition)
+        end = len(there) if end is None else end
+        for at in range(start, end, ROWS_BATCH):
+            await self._way("rows")
+            chunk = there[at : min(end, at + ROWS_BATCH)]
+            yield [(stored.key, stored.value, stored.offset) for stored in chunk]
+
+    async def close(self) -> None:
+        """Flush, give everything back, and leave the group."""
+        while self._flying and not self.dead:
+            self._landed.clear()
+            await self._landed.wait()
+        mine = [p for p, owner in self._group.owners.items() if owner == self.name]
+        if not self.dead:
+            await self.give_back(mine)
+        self._end("leaves")
+
+    # -- what happens to a member ----------------------------------------------------------------
+
+    def kill(self) -> None:
+        """End without a word; the group learns of it when the session ends."""
+        self._broker.note(f"{self.name} is killed")
+        self._broker.hits["killed"] += 1
+        self.dead = True
+        session_s = self._broker.faults.session_ms / 1000
+        self._loop.call_later(session_s, self._end, "is expelled")
+
+    def freeze(self) -> None:
+        """Be silent: nothing comes in, nothing goes out, and it knows nothing of it."""
+        self._broker.note(f"{self.name} is silent")
+        self._broker.hits["silent"] += 1
+        self.silent = True
+        session_s = self._broker.faults.session_ms / 1000
+        self._silence = self._loop.call_later(session_s, self._group.leave, self.name, "is silent")
+
+    def thaw(self) -> None:
+        """Go on as if nothing had been; only then learn what was lost meanwhile."""
+        self._broker.note(f"{self.name} is back")
+        self._silence.cancel()
+        self.silent = False
+        held, self._held = self._held, []
+        for one in held:
+            one()
+        if self.gone.is_set():
+            self._broker.hits["zombie"] += 1
+            self._back("group", self._lost)
+
+    def _lost(self) -> None:
+        numbers = list(self._fetches)
+        self._fetches.clear()
+        self._sink.lost(numbers)
+        self.gone.clear()
+        self._group.join(self)
+
+    def _end(self, why: str) -> None:
+        self.dead = True
+        self._fetches.clear()
+        self._landed.set()
+        if self in self._broker.readers:
+            self._broker.readers.remove(self)
+        self._group.leave(self.name, why)
+
+
+def _record(stored: Stored) -> Record | Unreadable:
+    value, headers = stored.value, stored.headers
+    try:
+        return parse(stored.key, value, headers, stored.offset, stored.time)
+    except UnreadableHeaders as bad:
+        key, why = stored.key or b"", str(bad)
+        return Unreadable(stored.offset, stored.time, key, value or b"", headers, why)

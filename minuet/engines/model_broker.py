@@ -1,0 +1,244 @@
+"""A model of Kafka as the loop sees it: topics, groups, and what may go wrong in between.
+
+Everything that takes time or goes wrong is drawn from one seed. What is written has its time from
+the virtual clock, as LogAppendTime.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Protocol
+
+from minuet.event.record import TYPE, Headers
+
+TIE_S = 0.000_001  # between two things that must not change places
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong, and how slow it all is; shares are from 0 to 1.
+
+    Args:
+        latency_ms: the shortest and the longest way of anything to or from the broker.
+        duplicated: share of appends that are written twice.
+        ack_lost: share that are written, and whose result stays unknown.
+        append_lost: share that are not written, and whose result stays unknown.
+        session_ms: how long a member that is silent keeps its partitions.
+    """
+
+    latency_ms: tuple[float, float] = (0.2, 4.0)
+    duplicated: float = 0.0
+    ack_lost: float = 0.0
+    append_lost: float = 0.0
+    session_ms: int = 6_000
+
+
+NO_FAULTS = Faults()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record as it stands in a partition."""
+
+    partition: int
+    offset: int
+    time: int
+    key: bytes
+    value: bytes | None
+    headers: Headers
+
+
+class Member(Protocol):
+    """What a group wants of a member."""
+
+    name: str
+    gone: asyncio.Event
+
+    def wake(self, partition: int) -> None:
+        """There is more to read, if it reads this one."""
+
+    def assign(self, positions: Iterable[int]) -> None:
+        """Partitions are given to it."""
+
+    async def give_back(self, partitions: list[int]) -> None:
+        """Partitions are taken from it."""
+
+
+class Group:
+    """A consumer group: who has which partition, and how far the log was committed.
+
+    A change takes partitions back only from who must give them (as cooperative-sticky does).
+    """
+
+    def __init__(self, broker: ModelBroker, name: str) -> None:
+        self.name = name
+        self.members: dict[str, Member] = {}
+        self.owners: dict[int, str] = {}
+        self.committed: dict[int, int] = {}
+        self._broker = broker
+        self._changing = asyncio.Lock()
+        self._changes: set[asyncio.Task[None]] = set()
+
+    def join(self, member: Member) -> None:
+        """Take in a member."""
+        self.members[member.name] = member
+        self._changed(f"{member.name} joins")
+
+    def leave(self, name: str, why: str) -> None:
+        """Let a member go, or expel it."""
+        member = self.members.pop(name, None)
+        if member is not None:
+            member.gone.set()
+            self.owners = {p: owner for p, owner in self.owners.items() if owner != name}
+            self._changed(f"{name} {why}")
+
+    def commit(self, name: str, offsets: Mapping[int, int]) -> bool:
+        """Commit what the member owns; return whether it was all."""
+        mine = {p: offset for p, offset in offsets.items() if self.owners.get(p) == name}
+        self.committed.update(mine)
+        return len(mine) == len(offsets)
+
+    def _changed(self, what: str) -> None:
+        self._broker.note(f"group {self.name}: {what}")
+        task = asyncio.ensure_future(self._rebalance())
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+
+    async def _rebalance(self) -> None:
+        async with self._changing:
+            wanted = self._wanted()
+            taken: dict[str, list[int]] = {}
+            for partition, owner in self.owners.items():
+                if wanted.get(partition) != owner:
+                    taken.setdefault(owner, []).append(partition)
+            backs = [self._take(name, partitions) for name, partitions in taken.items()]
+            await asyncio.gather(*backs)
+            wanted = {p: name for p, name in wanted.items() if name in self.members}
+            for name, member in list(self.members.items()):
+                given = [p for p, n in wanted.items() if n == name and p not in self.owners]
+                if given:
+                    self.owners.update(dict.fromkeys(given, name))
+                    self._broker.note(f"group {self.name}: {name} gets {given}")
+                    member.assign(given)
+
+    def _wanted(self) -> dict[int, str]:
+        """Give each as many as any other, and let everyone keep what it has up to that."""
+        if not self.members:
+            return {}
+        numbers = range(self._broker.partitions)
+        names = sorted(self.members)
+        share, more = divmod(len(numbers), len(names))
+        room = {name: share + (n < more) for n, name in enumerate(names)}
+        wanted: dict[int, str] = {}
+        for number in numbers:
+            owner = self.owners.get(number, "")
+            if room.get(owner, 0):
+                wanted[number] = owner
+                room[owner] -= 1
+        for number in numbers:
+            if number not in wanted:
+                wanted[number] = max(names, key=lambda name: room[name])
+                room[wanted[number]] -= 1
+        return wanted
+
+    async def _take(self, name: str, partitions: list[int]) -> None:
+        """Have partitions given back; who is silent loses them when its session ends."""
+        member = self.members[name]
+        given = asyncio.ensure_future(member.give_back(partitions))
+        gone = asyncio.ensure_future(member.gone.wait())
+        await asyncio.wait({given, gone}, return_when=asyncio.FIRST_COMPLETED)
+        given.cancel()
+        gone.cancel()
+        for partition in partitions:
+            if self.owners.get(partition) == name:
+                del self.owners[partition]
+
+
+class ModelBroker:
+    """Topics with equally many partitions, and groups that read the log.
+
+    Args:
+        partitions: of every topic.
+        log: the topic that groups read.
+        now_ms: the clock that stamps records.
+        seed: of everything that is drawn.
+        faults: what goes wrong.
+    """
+
+    def __init__(
+        self, partitions: int, log: str, now_ms: Callable[[], int], *,
+        seed: int = 0, faults: Faults = NO_FAULTS,
+    ) -> None:  # fmt: skip
+        self.partitions = partitions
+        self.log = log
+        self.faults = faults
+        self.groups: dict[str, Group] = {}
+        self.readers: list[Member] = []
+        self.trace: list[str] = []
+        self.hits: Counter[str] = Counter()
+        self._now_ms = now_ms
+        self._topics: dict[str, list[list[Stored]]] = {}
+        self._random = random.Random(seed)
+        self._written = blake2b(digest_size=16)
+
+    def group(self, name: str) -> Group:
+        """Return a group; it begins to be when it is named."""
+        return self.groups.setdefault(name, Group(self, name))
+
+    def partition(self, key: bytes) -> int:
+        """Return where a key belongs."""
+        return zlib.crc32(key) % self.partitions
+
+    def records(self, topic: str, partition: int) -> list[Stored]:
+        """Return what stands in a partition."""
+        return self._topics.setdefault(topic, [[] for _ in range(self.partitions)])[partition]
+
+    def everything(self, topic: str) -> list[Stored]:
+        """Return what stands in a topic, partition after partition."""
+        return [one for n in range(self.partitions) for one in self.records(topic, n)]
+
+    def store(
+        self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers
+    ) -> int:
+        """Write a record and return its offset."""
+        there = self.records(topic, partition)
+        record = Stored(partition, len(there), self._now_ms(), key, value, list(headers))
+        there.append(record)
+        self._written.update(repr(record).encode())
+        kind = dict(headers).get(TYPE, b"").decode()
+        self.note(f"{topic}/{partition}/{record.offset} {key.decode(errors='replace')} {kind}")
+        if topic == self.log:
+            for reader in self.readers:
+                reader.wake(partition)
+        return record.offset
+
+    def note(self, what: str) -> None:
+        """Add a line to the trace."""
+        self.trace.append(f"{self._now_ms()} {what}")
+
+    def digest(self) -> str:
+        """Return a digest of all that was written, and of the order in which all happened."""
+        written = self._written.copy()
+        written.update("\n".join(self.trace).encode())
+        return written.hexdigest()
+
+    def latency_s(self) -> float:
+        """Draw how long one way takes."""
+        return self._random.uniform(*self.faults.latency_ms) / 1000
+
+    def some(self, most: int) -> int:
+        """Draw how many of at most so many."""
+        return self._random.randint(1, most)
+
+    def happens(self, share: float, name: str) -> bool:
+        """Draw whether a fault happens, and count it."""
+        if not share or self._random.random() >= share:
+            return False
+        self.hits[name] += 1
+        return True
