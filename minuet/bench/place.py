@@ -62,5 +62,6 @@ def other_broker(bootstrap: str) -> Iterator[Place]:
         there = place.connection.reach().topics
         old = [topic for topic in there if topic.rpartition(".")[0] in place.made]
         if old:
-            for done in place.connection.admin().delete_topics(old).values():
+            admin = place.connection.admin()  # must outlive its answers: they are lost with it
+            for done in admin.delete_topics(old).values():
                 done.result()

@@ -54,12 +54,14 @@ def _with_processes(place: Place, sagas: int, count: int, progress: Progress) ->
         return sagas / (ends.until(latency.WARM_UP + sagas, progress) - began)
 
 
-def slow(place: Place, seconds: int, stage: Stage = quiet) -> dict[str, Any]:
-    """Run sagas on a fixed schedule, without and with one whose first step sleeps 10 s."""
+def slow(
+    place: Place, seconds: int, stage: Stage = quiet, *, slow_ms: int = SLOW_MS
+) -> dict[str, Any]:
+    """Run sagas on a fixed schedule, without and with one whose first step sleeps so long."""
     usual = Workload(slow_saga=f"order-{SLOW_SAGA}")
     without = _open_loop(place, usual, seconds, stage("no slow handler", seconds * RATE_PER_S))
-    one_slow = replace(usual, slow_ms=SLOW_MS)
-    beside = _open_loop(place, one_slow, seconds, stage("one sleeps 10 s", seconds * RATE_PER_S))
+    one_slow = replace(usual, slow_ms=slow_ms)
+    beside = _open_loop(place, one_slow, seconds, stage("one handler sleeps", seconds * RATE_PER_S))
     index = SLOW_SAGA - latency.WARM_UP - 1
     slept = beside.ms[index]
     without, beside = latency.without(without, [index]), latency.without(beside, [index])
