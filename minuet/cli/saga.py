@@ -1,0 +1,159 @@
+"""`minuet saga list|show|history`: a look at sagas, in one or in all."""
+
+from __future__ import annotations
+
+import json as js
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from minuet.cli.columns import columns
+from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.contracts.codec import Codec
+from minuet.core.plan import compile_plan
+from minuet.inspection.history import Said, read, said
+from minuet.inspection.listing import Wanted, listing
+from minuet.inspection.standing import Standing, standing
+from minuet.kafka.registry import TopicRegistry
+from minuet.spec import project as projects
+
+_LIST = """List sagas, the youngest first, as the table has them (200 ms behind the log, if at all).
+
+Example: minuet saga list orders --status compensated --limit 5
+"""
+_SHOW = """Show where a saga stands: what happened, what is due, waited for, undone, or parked.
+
+It is the fold of the log itself, as every worker sees it.
+
+Example: minuet saga show orders order-0001
+"""
+_HISTORY = """Show all that the log has of a saga, in order, with the decoded values.
+
+Example: minuet saga history orders order-0001 --json
+"""
+
+_Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
+_Saga = Annotated[str, typer.Argument(help="Its id: the key of its events.")]
+_Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+_Status = Annotated[Wanted, typer.Option("--status", help="Only these.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="A look at sagas.", no_args_is_help=True)
+    group.command("list", help=_LIST)(list_sagas)
+    group.command("show", help=_SHOW)(show)
+    group.command("history", help=_HISTORY)(history)
+    app.add_typer(group, name="saga")
+
+
+def list_sagas(
+    workflow: _Workflow,
+    status: _Status = Wanted.ALL,
+    limit: _Limit = 20,
+    bootstrap: BootstrapOption = "",
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Print the youngest sagas."""
+    plan = compile_plan(projects.load(workflow, project).spec)
+    found = listing(connection(bootstrap, project), plan, status, limit)
+    if json:
+        print_json(asdict(found))
+        return
+    names = ("saga", "status", "at", "last", "incidents", "partition", "offset")
+    rows = [tuple(asdict(each).values()) for each in found.sagas]
+    for line in columns(names, rows) if rows else ():
+        typer.echo(line)
+    typer.echo(f"{len(found.sagas):,} of {found.found:,}")
+
+
+def show(
+    workflow: _Workflow,
+    saga: _Saga,
+    bootstrap: BootstrapOption = "",
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Print where a saga stands."""
+    plan = compile_plan(projects.load(workflow, project).spec)
+    found = read(connection(bootstrap, project), plan, saga)
+    stands = standing(plan, found, int(time.time() * 1000))
+    if json:
+        print_json(asdict(stands))
+        return
+    for line in _standing(stands):
+        typer.echo(line)
+
+
+def history(
+    workflow: _Workflow,
+    saga: _Saga,
+    bootstrap: BootstrapOption = "",
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Print a saga's records."""
+    loaded = projects.load(workflow, project)
+    place = connection(bootstrap, project)
+    found = read(place, compile_plan(loaded.spec), saga)
+    codec = Codec(loaded.models.values(), TopicRegistry(place))
+    records = said(found, codec, loaded.spec.begins)
+    if json:
+        records_json = [asdict(each) for each in records]
+        print_json({"saga": saga, "partition": found.partition, "records": records_json})
+        return
+    typer.echo(f"{saga}, partition {found.partition}, {found.state.status.value}")
+    for each in records:
+        for line in _said(each):
+            typer.echo(line)
+
+
+def _standing(stands: Standing) -> Iterator[str]:
+    why = f" by {stands.failed_by}" if stands.failed_by else ""
+    yield f"{stands.saga}: {stands.status}{why}"
+    place = f"partition {stands.partition}, log offset {stands.log_offset}, {stands.at}"
+    yield f"  {place}" + (f", round {stands.round}" if stands.round else "")
+    yield "happened"
+    for event in stands.events:
+        yield f"  {event.time}  {event.type}" + ("  (late)" if event.late else "")
+    for title, lines in (
+        ("to be run", _tasks(stands)),
+        ("waits for an event", [f"{x.step}: {', '.join(x.lacks)}" for x in stands.lacking]),
+        ("undo", [f"{u.outcome}: {u.state or 'not asked for yet'}" for u in stands.undoing]),
+        ("deadlines", [f"{d.type} at {d.at}" for d in stands.deadlines]),
+        ("the coordinator is about to say", stands.coordinator_says),
+        ("waits for a person", [f"{i.kind}: {i.about} {i.reason}" for i in stands.incidents]),
+        ("counted", [f"{count} {name}" for name, count in stands.counts.items()]),
+    ):
+        if lines:
+            yield title
+            yield from (f"  {line}".rstrip() for line in lines)
+
+
+def _tasks(stands: Standing) -> list[str]:
+    return [
+        f"{task.step}: {task.state}"
+        + (f" until {task.until}" if task.until else "")
+        + (f", {task.attempts} attempts" if task.attempts else "")
+        + (", in doubt" if task.in_doubt else "")
+        for task in stands.tasks
+    ]
+
+
+def _said(each: Said) -> Iterator[str]:
+    parts = [f"#{each.offset}", each.time, each.type]
+    parts += [f"by {each.step or each.by}"] if each.step or each.by else []
+    causes = ", ".join(f"#{offset}" for offset in each.cause_offsets)
+    parts += [f"because of {causes}"] if causes else []
+    parts += [f"attempt {each.attempt}"] if each.attempt else []
+    parts += ["late"] if each.late else []
+    parts += [f"counted as {each.note}"] if each.note else []
+    yield "  ".join(parts)
+    if each.value is None:
+        yield f"    UNREADABLE: {each.unreadable}"
+    else:
+        yield f"    {js.dumps(each.value, ensure_ascii=False)}"

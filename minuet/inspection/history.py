@@ -1,0 +1,158 @@
+"""All that the log has of one saga, in its order, with the values decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from minuet.contracts.codec import Codec
+from minuet.core.plan import Plan
+from minuet.core.state import COUNTS, State
+from minuet.core.table import Table
+from minuet.errors import MinuetError, UnreadableValue
+from minuet.event.record import (
+    ATTEMPT,
+    BY,
+    LATE,
+    NOT_BEFORE,
+    REASON,
+    SCHEMA,
+    STEP,
+    UNDOES,
+    Record,
+    UnreadableHeaders,
+    timestamp,
+)
+from minuet.kafka import topics
+from minuet.kafka.connection import Connection
+from minuet.kafka.offsets import watermarks
+from minuet.kafka.partitioner import partition_of
+from minuet.kafka.reading import record_of, snapshot
+
+
+@dataclass(frozen=True)
+class Said:
+    """A record of the saga.
+
+    Args:
+        causes: ids; `cause_offsets`: where they stand.
+        note: what it counted as when it was folded (`duplicates`, `strays`, ...); empty when it
+            had its effect.
+        value: the event's fields; None when it cannot be read, and `unreadable` says why.
+    """
+
+    offset: int
+    time: str
+    type: str
+    id: str
+    step: str = ""
+    slot: str = ""
+    attempt: int = 0
+    causes: tuple[str, ...] = ()
+    cause_offsets: tuple[int, ...] = ()
+    undoes: str = ""
+    late: bool = False
+    not_before: str = ""
+    reason: str = ""
+    by: str = ""
+    note: str = ""
+    value: dict[str, Any] | None = None
+    unreadable: str = ""
+
+
+@dataclass(frozen=True)
+class History:
+    """One saga: its records, and what each was counted as; `state` is their fold."""
+
+    saga: str
+    partition: int
+    records: list[Record]
+    notes: list[str] = field(repr=False)
+    state: State = field(repr=False)
+
+
+def read(connection: Connection, plan: Plan, saga: str) -> History:
+    """Read a saga from the log.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+        UsageError: there is no such log.
+        MinuetError: there is no such saga on it.
+    """
+    spec = plan.spec
+    topics.check(connection, spec)
+    begins = {number: low for number, (low, _) in watermarks(connection, spec.log_topic).items()}
+    place = partition_of(saga.encode(), len(begins))
+    others = [number for number in begins if number != place]
+    for number in (place, *others):  # in another one only when a producer put it there
+        found = _records(connection, spec.log_topic, number, begins[number], saga)
+        if found:
+            notes, state = _fold(plan, found)
+            return History(saga, number, found, notes, state)
+    message = f"{spec.name} has no saga {saga!r} on {spec.log_topic} at {connection.bootstrap}"
+    raise MinuetError(message)
+
+
+def _records(
+    connection: Connection, topic: str, partition: int, begin: int, saga: str
+) -> list[Record]:
+    key = saga.encode()
+    found = []
+    for message in snapshot(connection, topic, {partition: begin}):
+        if message.key() == key:
+            try:
+                found.append(record_of(message))
+            except UnreadableHeaders:
+                continue  # it is nothing to any saga
+    return found
+
+
+def _fold(plan: Plan, records: list[Record]) -> tuple[list[str], State]:
+    table = Table(plan)
+    notes = []
+    before: dict[str, int] = {}
+    state = table.fold(records[0])
+    for number, record in enumerate(records):
+        if number:
+            state = table.fold(record)
+        rose = (name for name in COUNTS if state.counts.get(name, 0) > before.get(name, 0))
+        notes.append(next(rose, ""))
+        before = dict(state.counts)
+    return notes, state
+
+
+def said(history: History, codec: Codec, begins: str) -> list[Said]:
+    """Return a saga's records in words.
+
+    Args:
+        history: of the saga.
+        codec: of the workflow's events.
+        begins: the type of the begin event, whose bytes a redo carries.
+    """
+    offsets: dict[str, int] = {}
+    found = []
+    for record, note in zip(history.records, history.notes, strict=True):
+        offsets.setdefault(record.id, record.offset)
+        causes = tuple(record.causes)
+        one = Said(
+            record.offset, timestamp(record.time).decode(), record.type, record.id,
+            record.text(STEP), record.slot, record.number(ATTEMPT), causes,
+            tuple(offsets[cause] for cause in causes if cause in offsets),
+            record.text(UNDOES), LATE in record.headers, _moment(record.number(NOT_BEFORE)),
+            record.text(REASON), record.text(BY), note, *_value(record, codec, begins),
+        )  # fmt: skip
+        found.append(one)
+    return found
+
+
+def _moment(ms: int) -> str:
+    return timestamp(ms).decode() if ms else ""
+
+
+def _value(record: Record, codec: Codec, begins: str) -> tuple[dict[str, Any] | None, str]:
+    event_type = begins if record.type == "SagaRedone" else record.type
+    try:
+        event = codec.decode(event_type, record.headers.get(SCHEMA, b""), record.value)
+    except UnreadableValue as bad:
+        return None, str(bad)
+    return event.model_dump(mode="json"), ""
