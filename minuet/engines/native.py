@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
-BURST = 32  # records of one turn of the loop that go out at once, each; the others in bulk
+PROMPT_MOST = 32  # while no more are on their way, each record goes out at once; else in bulk
 BULK_LINGER_MS = 2  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
 BATCH = 1_000
 ROWS_BATCH = 10_000
@@ -79,7 +79,7 @@ class KafkaLog:
         self._consumer: Consumer = connection.consumer(**_CONSUMER, **own)
         self._prompt = connection.producer(**_PRODUCER)
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
-        self._burst = 0
+        self._unacked = 0
         self._admin = connection.admin()
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._acks: list[tuple[Append, int, KafkaError | None]] = []
@@ -114,8 +114,7 @@ class KafkaLog:
         def delivered(error: KafkaError | None, message: Message) -> None:
             self._acks.append((append, message.offset() or 0, error))
 
-        self._burst += 1
-        in_bulk = self._burst > BURST or append.topic == self._table
+        in_bulk = self._unacked > PROMPT_MOST or append.topic == self._table
         try:
             (self._bulk if in_bulk else self._prompt).produce(
                 append.topic, append.value, append.key, append.partition,
@@ -123,6 +122,7 @@ class KafkaLog:
             )  # fmt: skip
         except BufferError:
             return False
+        self._unacked += 1
         if not self._awaits:
             self._awaits = True
             self._awaited.set()
@@ -152,7 +152,7 @@ class KafkaLog:
             self._awaited.clear()
 
     def _acked(self, acks: Sequence[tuple[Append, int, KafkaError | None]]) -> None:
-        self._burst = 0
+        self._unacked -= len(acks)
         for append, offset, error in acks:
             if error is not None:
                 self._sink.failed(append, describe(error))
@@ -177,7 +177,6 @@ class KafkaLog:
         consumer.close()
 
     def _deliver(self, partition: int, items: list[Record | Unreadable | int | KafkaError]) -> None:
-        self._burst = 0
         records: list[Record | Unreadable] = []
         end = None
         for item in items:
