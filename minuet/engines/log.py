@@ -105,7 +105,11 @@ class Log(Protocol):
         """Read these (again)."""
 
     async def high_watermark(self, partition: int) -> int:
-        """Ask for the log's high watermark."""
+        """Ask for the log's high watermark.
+
+        Raises:
+            BrokerError: there was no answer.
+        """
 
     def rows(
         self, partition: int, start: int = 0, end: int | None = None

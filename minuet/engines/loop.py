@@ -81,8 +81,7 @@ class Loop:
             {name: unit.workflow.steps[name] for name in unit.steps},
             unit.resources,
             codec,
-            in_flight=options.in_flight,
-            threads=options.threads,
+            options,
             ended=self._ended,
             may_start=self._may_start,
         )

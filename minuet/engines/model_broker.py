@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from hashlib import blake2b
 from typing import Protocol
 
 from minuet.event.record import TYPE, Headers
+from minuet.kafka.partitioner import partition_of
 
 TIE_S = 0.000_001  # between two things that must not change places
 
@@ -193,7 +193,7 @@ class ModelBroker:
 
     def partition(self, key: bytes) -> int:
         """Return where a key belongs."""
-        return zlib.crc32(key) % self.partitions
+        return partition_of(key, self.partitions)
 
     def records(self, topic: str, partition: int) -> list[Stored]:
         """Return what stands in a partition."""

@@ -36,6 +36,7 @@ PROMPT_MOST = 32  # while no more are on their way, each record goes out at once
 BULK_LINGER_MS = 2  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
 BATCH = 1_000
 ROWS_BATCH = 10_000
+PATIENCE_S = 15.0  # with a broker that has no answer when partitions are assigned
 REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
 
 _CONSUMER = {
@@ -88,6 +89,7 @@ class KafkaLog:
         self._awaits = False
         self._beaten = False
         self._closing = threading.Event()
+        self._failure: KafkaException | None = None
         self._threads: list[threading.Thread] = []
 
     async def open(self, sink: Sink) -> None:
@@ -168,6 +170,8 @@ class KafkaLog:
         while not self._closing.is_set():
             self._obey()
             first = consumer.poll(POLL_S)
+            if self._failure is not None:
+                raise self._failure
             if first is None:
                 continue
             messages = [first, *consumer.consume(BATCH - 1, 0)]  # what is there, without waiting
@@ -211,20 +215,43 @@ class KafkaLog:
     # -- the group (these run on the reading thread, inside a poll) -------------------------------
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        positions = {p.partition: self._position(consumer, p) for p in partitions}
+        positions = self._patiently(lambda: self._positions(consumer, partitions))
+        if positions is None:
+            return
         starts = [TopicPartition(self._topic, n, at.start) for n, at in positions.items()]
         consumer.incremental_assign(starts)
         consumer.pause(starts)
         self._tell(self._sink.assigned, positions)
 
-    def _position(self, consumer: Consumer, partition: TopicPartition) -> Position:
-        low, high = consumer.get_watermark_offsets(partition, timeout=REACH_S)
-        place = TopicPartition(partition.topic, partition.partition)
-        asked = ConsumerGroupTopicPartitions(self._reads_from, [place])
+    def _patiently(self, ask: Callable[[], T]) -> T | None:
+        """Ask for a while, since leaders move; at last keep the failure for the reading thread.
+
+        A KafkaException that leaves a callback comes out of `poll` as what no `except` can catch.
+        """
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return ask()
+            except KafkaException as failure:
+                if time.monotonic() > until or self._closing.is_set():
+                    self._failure = failure
+                    return None
+                time.sleep(0.1)
+
+    def _positions(
+        self, consumer: Consumer, partitions: list[TopicPartition]
+    ) -> dict[int, Position]:
+        places = [TopicPartition(p.topic, p.partition) for p in partitions]
+        asked = ConsumerGroupTopicPartitions(self._reads_from, places)
         answer = self._admin.list_consumer_group_offsets([asked], request_timeout=REACH_S)
-        found = answer[self._reads_from].result(REACH_S).topic_partitions
-        committed = found[0].offset if found else OFFSET_BEGINNING
-        return Position(committed if low <= committed <= high else low, high)
+        found = answer[self._reads_from].result(2 * REACH_S).topic_partitions
+        committed = {place.partition: place.offset for place in found}
+        positions = {}
+        for place in places:
+            low, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
+            start = committed.get(place.partition, OFFSET_BEGINNING)
+            positions[place.partition] = Position(start if low <= start <= high else low, high)
+        return positions
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [p.partition for p in partitions]
@@ -261,16 +288,24 @@ class KafkaLog:
         self._commands.append(lambda consumer: _quietly_pause(consumer.resume, places))
 
     async def high_watermark(self, partition: int) -> int:
-        """Ask the broker for the log's high watermark."""
+        """Ask the broker for the log's high watermark.
+
+        Raises:
+            BrokerError: it does not say.
+        """
         place = TopicPartition(self._topic, partition)
         answer: asyncio.Future[int] = self._loop.create_future()
 
         def ask(consumer: Consumer) -> None:
-            _, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
-            self._tell(answer.set_result, high)
+            try:
+                _, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
+            except KafkaException as failure:
+                self._tell(answer.set_exception, self._connection.error(failure))
+            else:
+                self._tell(answer.set_result, high)
 
         self._commands.append(ask)
-        return await answer
+        return await asyncio.shield(answer)
 
     async def rows(
         self, partition: int, start: int = 0, end: int | None = None
@@ -331,7 +366,8 @@ def _record(message: Message) -> Record | Unreadable:
     try:
         return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
     except UnreadableHeaders as bad:
-        return Unreadable(offset, time, key or b"", value or b"", list(headers or []), str(bad))
+        kept = list(headers or [])
+        return Unreadable(offset, time, key or b"", value or b"", kept, str(bad))  # type: ignore[arg-type]
 
 
 def _quietly(commit: Callable[..., object], places: list[TopicPartition]) -> None:

@@ -19,6 +19,7 @@ from minuet.contracts.codec import Codec
 from minuet.core.settle import Failure
 from minuet.core.state import Entry
 from minuet.duration import parse_ms
+from minuet.engines.options import Options
 from minuet.engines.partition import Run
 from minuet.errors import GiveUp, RetryLater, UnreadableValue
 from minuet.event.model import Event
@@ -46,8 +47,8 @@ class Runner:
         steps: by name.
         resources: by class.
         codec: to decode what steps need.
-        in_flight: how many handlers run at once.
-        threads: for sync steps with resources; 0 runs them where they stand.
+        options: how many handlers run at once, and how many threads there are for sync steps with
+            resources; 0 runs them where they stand.
         ended: told of each run that ended.
         may_start: asked just before a run starts; no means it was dropped.
     """
@@ -57,9 +58,8 @@ class Runner:
         steps: Mapping[str, StepDefinition],
         resources: Mapping[type, object],
         codec: Codec,
+        options: Options,
         *,
-        in_flight: int,
-        threads: int,
         ended: Callable[[Run, Ended], None],
         may_start: Callable[[Run], bool],
     ) -> None:
@@ -68,12 +68,14 @@ class Runner:
             name: {p: resources[r] for p, r in step.resources} for name, step in steps.items()
         }
         self._codec = codec
-        self._in_flight = in_flight
+        self._in_flight = options.in_flight
         self._ended = ended
         self._may_start = may_start
-        self._pool = ThreadPoolExecutor(threads, "minuet-step") if threads else None
+        self._pool: ThreadPoolExecutor | None = None
+        if options.threads:
+            self._pool = ThreadPoolExecutor(options.threads, "minuet-step")
         self._ready: deque[Run] = deque()
-        self._decoded: dict[str, Event] = {}
+        self._decoded: dict[tuple[str, str], Event] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self.active = 0
         self.started = 0
@@ -122,7 +124,8 @@ class Runner:
         slot = run.slot
         arguments: dict[str, Any] = dict(self._fixed[step.spec.name])
         for (name, _), cause in zip(step.needs, slot.causes, strict=True):
-            arguments[name] = self._decoded.get(cause.id) or self._decode(cause)
+            known = self._decoded.get((cause.id, cause.digest))
+            arguments[name] = known or self._decode(cause)
         if step.context is not None:
             now = datetime.fromtimestamp(max(c.time for c in slot.causes) / 1000, UTC)
             state = run.part.table.get(run.key)
@@ -145,7 +148,7 @@ class Runner:
             raise _CannotRead(entry, str(bad)) from bad
         if len(self._decoded) >= DECODED_MOST:
             self._decoded.clear()
-        self._decoded[entry.id] = event
+        self._decoded[entry.id, entry.digest] = event  # an id from upstream may come again
         return event
 
     def _pure(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
@@ -181,9 +184,9 @@ class Runner:
             timeout.cancel()
             self._tasks.discard(finished)
             self.active -= 1
-            self._ended(run, _outcome(step, finished))
             while self._ready and self.active < self._in_flight:
                 self._start(self._ready.popleft())
+            self._ended(run, _outcome(step, finished))
 
         task.add_done_callback(done)
 

@@ -7,6 +7,7 @@ so that an `unless` which stands in the log always wins (rule 9).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,6 +16,11 @@ from minuet.core.plan import Plan
 from minuet.core.state import State
 from minuet.engines.log import Log
 from minuet.engines.partition import Partition
+from minuet.errors import BrokerError
+
+ASK_AGAIN_S = 1.0  # after a broker did not say how far its log goes
+
+_LOG = logging.getLogger("minuet.worker")
 
 
 class Actor(Protocol):
@@ -85,7 +91,14 @@ class Timers:
             while part.overdue and part.live:
                 keys, part.overdue = part.overdue, {}
                 taken = self._clock()
-                await part.until(await self._log.high_watermark(part.number))
+                try:
+                    high = await self._log.high_watermark(part.number)
+                except BrokerError as failure:
+                    _LOG.warning("deadlines of partition %s wait: %s", part.number, failure)
+                    part.overdue |= keys
+                    await asyncio.sleep(ASK_AGAIN_S)
+                    continue
+                await part.until(high)
                 part.read_through = taken
                 for key in keys:
                     state = part.table.get(key)

@@ -122,6 +122,7 @@ async def run(
     units = Units(connection, spec.name)
     units.refuse_overlap(unit, group)
     codec = Codec(workflow.models.values(), TopicRegistry(connection))
+    codec.register()  # now, rather than while the first events of each type wait
     log = KafkaLog(
         connection,
         spec.log_topic,
