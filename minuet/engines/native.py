@@ -242,6 +242,8 @@ class KafkaLog:
         self, consumer: Consumer, partitions: list[TopicPartition]
     ) -> dict[int, Position]:
         places = [TopicPartition(p.topic, p.partition) for p in partitions]
+        if not places:
+            return {}  # a member more than there are partitions
         asked = ConsumerGroupTopicPartitions(self._reads_from, places)
         answer = self._admin.list_consumer_group_offsets([asked], request_timeout=REACH_S)
         found = answer[self._reads_from].result(2 * REACH_S).topic_partitions
