@@ -1,0 +1,61 @@
+"""The world on a model broker, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from minuet.engines import virtual_time
+from minuet.engines.log import Log
+from minuet.engines.memory import MemoryLog
+from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker, Stored
+from minuet.engines.options import Options
+from minuet.event.record import Headers
+from tests.engines.world import OPTIONS, Worker, World
+
+
+class MemoryWorld(World):
+    def __init__(
+        self, within: str = "1h", options: Options = OPTIONS,
+        *, seed: int = 7, faults: Faults = NO_FAULTS,
+    ) -> None:  # fmt: skip
+        super().__init__("trips", within, replace(options, threads=0))
+        self.time = virtual_time.running()
+        self.broker = ModelBroker(
+            self.spec.partitions, self.spec.log_topic, self.time.now_ms, seed=seed, faults=faults
+        )
+        self._members = 0
+
+    def log(self, group: str, client_id: str) -> Log:
+        self._members += 1
+        name = f"{client_id}#{self._members}"
+        return MemoryLog(
+            self.broker, name, self.spec.table_topic, group=group, reads_from=self.spec.name
+        )
+
+    def now_ms(self) -> int:
+        return self.time.now_ms()
+
+    async def produce(
+        self, topic: str, partition: int, key: bytes, value: bytes, headers: Headers
+    ) -> None:
+        self.broker.store(topic, partition, key, value, headers)
+
+    async def stored(self, topic: str) -> list[Stored]:
+        return self.broker.everything(topic)
+
+    async def cut(self, worker: Worker) -> None:
+        log = worker.log.log
+        assert isinstance(log, MemoryLog)
+        log.kill()
+
+
+def play(
+    story: Callable[[World], Awaitable[None]], *, within: str = "1h", options: Options = OPTIONS
+) -> None:
+    async def main() -> None:
+        world = MemoryWorld(within, options)
+        await story(world)
+        await world.close()
+
+    virtual_time.run(main())

@@ -1,0 +1,76 @@
+"""The world on a real broker, which the tests started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from minuet.engines.log import Log
+from minuet.engines.model_broker import Stored
+from minuet.engines.native import KafkaLog
+from minuet.engines.options import Options
+from minuet.engines.worker import now_ms
+from minuet.event.record import Headers
+from minuet.kafka import topics
+from minuet.kafka.connection import Connection
+from minuet.kafka.reading import snapshot
+from tests.engines.world import OPTIONS, Worker, World
+
+
+class NativeWorld(World):
+    def __init__(self, bootstrap: str, within: str = "1h", options: Options = OPTIONS) -> None:
+        super().__init__(f"trips-{uuid4().hex[:8]}", within, options)
+        self.connection = Connection(bootstrap)
+        self._producer = self.connection.producer()
+
+    async def open(self) -> None:
+        await asyncio.to_thread(topics.apply, self.connection, topics.plan(self.spec))
+
+    def log(self, group: str, client_id: str) -> Log:
+        return KafkaLog(
+            self.connection, self.spec.log_topic, self.spec.table_topic,
+            group=group, reads_from=self.spec.name, client_id=client_id,
+        )  # fmt: skip
+
+    def now_ms(self) -> int:
+        return now_ms()
+
+    async def produce(
+        self, topic: str, partition: int, key: bytes, value: bytes, headers: Headers
+    ) -> None:
+        self._producer.produce(topic, value, key, partition, headers=headers)  # type: ignore[arg-type]
+        left = await asyncio.to_thread(self._producer.flush, 10)
+        assert left == 0
+
+    async def stored(self, topic: str) -> list[Stored]:
+        return await asyncio.to_thread(self._read, topic)
+
+    def _read(self, topic: str) -> list[Stored]:
+        found = []
+        for message in snapshot(self.connection, topic):
+            partition, offset = message.partition(), message.offset()
+            assert partition is not None
+            assert offset is not None
+            time, key = message.timestamp()[1], message.key() or b""
+            headers = list(message.headers() or [])
+            found.append(Stored(partition, offset, time, key, message.value(), headers))  # type: ignore[arg-type]
+        return sorted(found, key=lambda one: (one.partition, one.offset))
+
+    async def cut(self, worker: Worker) -> None:
+        await worker.log.close()
+
+
+def play(
+    bootstrap: str, story: Callable[[World], Awaitable[None]], *, within: str = "1h",
+    options: Options = OPTIONS,
+) -> None:  # fmt: skip
+    async def main() -> None:
+        world = NativeWorld(bootstrap, within, options)
+        await world.open()
+        try:
+            await story(world)
+        finally:
+            await world.close()
+
+    asyncio.run(main())
