@@ -25,6 +25,7 @@ from confluent_kafka import (
 )
 
 from minuet.engines.log import Append, Position, Sink, Unreadable
+from minuet.errors import BrokerError
 from minuet.event.record import Record, UnreadableHeaders, parse
 from minuet.kafka.connection import REACH_S, Connection, describe
 
@@ -316,9 +317,13 @@ class KafkaLog:
         consumer = self._connection.consumer(**{"enable.partition.eof": True})
         place = TopicPartition(self._table, partition, start or OFFSET_BEGINNING)
         try:
-            low, high = await asyncio.to_thread(
-                consumer.get_watermark_offsets, place, timeout=REACH_S
+            ends = await asyncio.to_thread(
+                self._patiently, lambda: consumer.get_watermark_offsets(place, timeout=REACH_S)
             )
+            if ends is None:
+                message = f"Kafka at {self._connection.bootstrap} does not say where {place} ends"
+                raise BrokerError(message)
+            low, high = ends
             end = high if end is None else end
             if end <= max(low, start):
                 return
