@@ -26,7 +26,7 @@ _LOOK_S = 0.001
 def peak_rss_mb() -> float:
     """The most memory this process has had.
 
-    Linux's `ru_maxrss` begins with what the parent had, so it is only asked where there is no /proc.
+    Linux's `ru_maxrss` begins with what the parent had: only asked where there is no /proc.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
