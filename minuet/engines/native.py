@@ -25,8 +25,8 @@ from confluent_kafka import (
 )
 
 from minuet.engines.log import Append, Position, Sink, Unreadable
-from minuet.errors import BrokerError
-from minuet.event.record import Record, UnreadableHeaders, parse
+from minuet.engines.native_reading import by_partition, patiently, stored_rows
+from minuet.event.record import Record
 from minuet.kafka.connection import REACH_S, Connection, describe
 
 T = TypeVar("T")
@@ -36,8 +36,6 @@ BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
 PROMPT_MOST = 32  # while no more are on their way, each record goes out at once; else in bulk
 BULK_LINGER_MS = 2  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
 BATCH = 1_000
-ROWS_BATCH = 10_000
-PATIENCE_S = 15.0  # with a broker that has no answer when partitions are assigned
 REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
 
 _CONSUMER = {
@@ -176,7 +174,7 @@ class KafkaLog:
             if first is None:
                 continue
             messages = [first, *consumer.consume(BATCH - 1, 0)]  # what is there, without waiting
-            for partition, items in _by_partition(messages).items():
+            for partition, items in by_partition(messages).items():
                 self._tell(self._deliver, partition, items)
         self._obey()
         consumer.close()
@@ -216,28 +214,15 @@ class KafkaLog:
     # -- the group (these run on the reading thread, inside a poll) -------------------------------
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        positions = self._patiently(lambda: self._positions(consumer, partitions))
-        if positions is None:
+        try:
+            positions = patiently(lambda: self._positions(consumer, partitions))
+        except KafkaException as failure:  # out of a callback it would come as what none can catch
+            self._failure = failure
             return
         starts = [TopicPartition(self._topic, n, at.start) for n, at in positions.items()]
         consumer.incremental_assign(starts)
         consumer.pause(starts)
         self._tell(self._sink.assigned, positions)
-
-    def _patiently(self, ask: Callable[[], T]) -> T | None:
-        """Ask for a while, since leaders move; at last keep the failure for the reading thread.
-
-        A KafkaException that leaves a callback comes out of `poll` as what no `except` can catch.
-        """
-        until = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                return ask()
-            except KafkaException as failure:
-                if time.monotonic() > until or self._closing.is_set():
-                    self._failure = failure
-                    return None
-                time.sleep(0.1)
 
     def _positions(
         self, consumer: Consumer, partitions: list[TopicPartition]
@@ -314,32 +299,8 @@ class KafkaLog:
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks, with a consumer of its own."""
-        consumer = self._connection.consumer(**{"enable.partition.eof": True})
-        place = TopicPartition(self._table, partition, start or OFFSET_BEGINNING)
-        try:
-            ends = await asyncio.to_thread(
-                self._patiently, lambda: consumer.get_watermark_offsets(place, timeout=REACH_S)
-            )
-            if ends is None:
-                message = f"Kafka at {self._connection.bootstrap} does not say where {place} ends"
-                raise BrokerError(message)
-            low, high = ends
-            end = high if end is None else end
-            if end <= max(low, start):
-                return
-            consumer.assign([place])
-            position = start
-            while position < end:
-                messages = await asyncio.to_thread(consumer.consume, ROWS_BATCH, 0.1)
-                chunk = []
-                for message in messages:
-                    position = (message.offset() or 0) + (message.error() is None)
-                    if message.error() is None and position <= end:
-                        key = message.key() or b""
-                        chunk.append((key, message.value(), position - 1))
-                yield chunk
-        finally:
-            consumer.close()
+        async for chunk in stored_rows(self._connection, (self._table, partition), start, end):
+            yield chunk
 
     async def close(self) -> None:
         """Flush, leave the group, end the threads."""
@@ -348,33 +309,6 @@ class KafkaLog:
         self._closing.set()
         for thread in self._threads:
             await asyncio.to_thread(thread.join, REVOKE_S)
-
-
-def _by_partition(
-    messages: Iterable[Message],
-) -> dict[int, list[Record | Unreadable | int | KafkaError]]:
-    """Sort into partitions; an end of partition is its offset."""
-    found: dict[int, list[Record | Unreadable | int | KafkaError]] = {}
-    for message in messages:
-        items = found.setdefault(message.partition() or 0, [])
-        error = message.error()
-        if error is None:
-            items.append(_record(message))
-        elif error.code() == KafkaError._PARTITION_EOF:
-            items.append(message.offset() or 0)
-        elif error.fatal() or not error.retriable():
-            items.append(error)
-    return found
-
-
-def _record(message: Message) -> Record | Unreadable:
-    key, value, headers = message.key(), message.value(), message.headers()
-    offset, time = message.offset() or 0, message.timestamp()[1]
-    try:
-        return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
-    except UnreadableHeaders as bad:
-        kept = list(headers or [])
-        return Unreadable(offset, time, key or b"", value or b"", kept, str(bad))  # type: ignore[arg-type]
 
 
 def _quietly(commit: Callable[..., object], places: list[TopicPartition]) -> None:

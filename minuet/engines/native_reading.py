@@ -1,0 +1,101 @@
+"""What is read from Kafka, in the words of the seam: sorted records, and stored rows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import TypeVar
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from minuet.engines.log import Unreadable
+from minuet.event.record import Record, UnreadableHeaders, parse
+from minuet.kafka.connection import REACH_S, Connection
+
+T = TypeVar("T")
+
+PATIENCE_S = 15.0  # with a broker that has no answer, as while leaders move
+ROWS_BATCH = 10_000
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Ask the broker again and again for a while.
+
+    Raises:
+        KafkaException: there was no answer in all that time.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+
+
+async def stored_rows(
+    connection: Connection, place: tuple[str, int], start: int, end: int | None
+) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
+    """Read the rows of one partition as (key, row or None, offset), to `end` or the end of now.
+
+    Raises:
+        BrokerError: the broker does not say where they end.
+    """
+    consumer = connection.consumer(**{"enable.partition.eof": True})
+    partition = TopicPartition(*place, start or OFFSET_BEGINNING)
+    try:
+        low, high = await asyncio.to_thread(
+            patiently, lambda: consumer.get_watermark_offsets(partition, timeout=REACH_S)
+        )
+        end = high if end is None else end
+        if end <= max(low, start):
+            return
+        consumer.assign([partition])
+        position = start
+        while position < end:
+            messages = await asyncio.to_thread(consumer.consume, ROWS_BATCH, 0.1)
+            chunk = []
+            for message in messages:
+                position = (message.offset() or 0) + (message.error() is None)
+                if message.error() is None and position <= end:
+                    chunk.append((message.key() or b"", message.value(), position - 1))
+            yield chunk
+    except KafkaException as failure:
+        raise connection.error(failure) from failure
+    finally:
+        consumer.close()
+
+
+def by_partition(
+    messages: Iterable[Message],
+) -> dict[int, list[Record | Unreadable | int | KafkaError]]:
+    """Sort into partitions; an end of partition is its offset."""
+    found: dict[int, list[Record | Unreadable | int | KafkaError]] = {}
+    for message in messages:
+        items = found.setdefault(message.partition() or 0, [])
+        error = message.error()
+        if error is None:
+            items.append(_record(message))
+        elif error.code() == KafkaError._PARTITION_EOF:
+            items.append(message.offset() or 0)
+        elif error.fatal() or not error.retriable():
+            items.append(error)
+    return found
+
+
+def _record(message: Message) -> Record | Unreadable:
+    key, value, headers = message.key(), message.value(), message.headers()
+    offset, time = message.offset() or 0, message.timestamp()[1]
+    try:
+        return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
+    except UnreadableHeaders as bad:
+        kept = list(headers or [])
+        return Unreadable(offset, time, key or b"", value or b"", kept, str(bad))  # type: ignore[arg-type]
