@@ -31,12 +31,7 @@ def build() -> typer.Typer:
     )
     app.callback(help=HELP)(_minuet)
     for name in COMMANDS:
-        try:
-            command = importlib.import_module(f"minuet.cli.{name}")
-        except ModuleNotFoundError as error:
-            if not str(error.name).startswith("minuet."):
-                raise
-            continue
+        command = importlib.import_module(f"minuet.cli.{name}")
         command.register(app)
     return app
 

@@ -87,7 +87,7 @@ def read(connection: Connection, plan: Plan, saga: str) -> History:
     for number in (place, *others):  # in another one only when a producer put it there
         found = _records(connection, spec.log_topic, number, begins[number], saga)
         if found:
-            notes, state = _fold(plan, found)
+            notes, state = fold(plan, found)
             return History(saga, number, found, notes, state)
     message = f"{spec.name} has no saga {saga!r} on {spec.log_topic} at {connection.bootstrap}"
     raise MinuetError(message)
@@ -107,7 +107,8 @@ def _records(
     return found
 
 
-def _fold(plan: Plan, records: list[Record]) -> tuple[list[str], State]:
+def fold(plan: Plan, records: list[Record]) -> tuple[list[str], State]:
+    """Fold a saga's records; return what each was counted as, and the state after the last."""
     table = Table(plan)
     notes = []
     before: dict[str, int] = {}
