@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -28,8 +28,6 @@ from minuet.engines.log import Append, Position, Sink, Unreadable
 from minuet.engines.native_reading import by_partition, patiently, stored_rows
 from minuet.event.record import Record
 from minuet.kafka.connection import REACH_S, Connection, describe
-
-T = TypeVar("T")
 
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
