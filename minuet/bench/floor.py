@@ -18,8 +18,8 @@ from typing import Any
 import fastavro
 
 from minuet.bench import process, throughput
-from minuet.bench.child import peak_rss_mb
 from minuet.bench.place import Place
+from minuet.bench.worker import peak_rss_mb
 from minuet.bench.workload import Workload
 from minuet.event.record import SCHEMA, SCHEMA_PREFIX, TYPE
 from minuet.kafka import reading

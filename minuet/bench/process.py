@@ -80,7 +80,7 @@ class Child:
 
 def worker(job: Job) -> Child:
     """Start a worker."""
-    return Child("minuet.bench.child", json.dumps(asdict(job)))
+    return Child("minuet.bench.worker", json.dumps(asdict(job)))
 
 
 def cpu_s(pid: int) -> float | None:

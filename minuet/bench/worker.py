@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 
 from minuet.bench.workload import Job
-from minuet.engines import worker
 from minuet.engines.loop import Loop
 from minuet.engines.options import Options
+from minuet.engines.worker import Assignment, run
+from minuet.errors import MinuetError
 from minuet.kafka.connection import Connection
 
 _LOOK_S = 0.001
@@ -47,7 +48,10 @@ def _rss_mb() -> float:
 
 def main() -> None:
     """Run the worker that the first argument describes."""
-    asyncio.run(_run(Job.read(sys.argv[1])))
+    try:
+        asyncio.run(_run(Job.read(sys.argv[1])))
+    except MinuetError as error:
+        sys.exit(f"minuet bench, worker: {error}")
 
 
 async def _run(job: Job) -> None:
@@ -59,9 +63,9 @@ async def _run(job: Job) -> None:
         tasks.append(asyncio.ensure_future(_tell(loop)))
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end, loop, tasks)
 
-    assignment = worker.Assignment(form="simulated", options=Options(in_flight=job.in_flight))
+    assignment = Assignment(form="simulated", options=Options(in_flight=job.in_flight))
     workflow = job.workload.on(job.topics)
-    await worker.run(workflow, Connection(job.bootstrap), assignment, ready=ready)
+    await run(workflow, Connection(job.bootstrap), assignment, ready=ready)
     _say(folded=kept[0].folded)
 
 
