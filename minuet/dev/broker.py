@@ -79,8 +79,7 @@ class Broker:
             raise UsageError(message)
         with locked(self.folder / "lock"):
             record = self._read()
-            if record and self._is_alive(record):
-                self._wait(record)
+            if record and self._is_alive(record) and self._comes_up(record):
                 if port not in (0, record.port):
                     message = f"it runs on port {record.port} already: `minuet dev down` first"
                     raise UsageError(message)
@@ -157,6 +156,16 @@ class Broker:
         if done.returncode:
             message = f"Kafka could not prepare its folder:\n{done.stdout}{done.stderr}"
             raise BrokerError(message.rstrip())
+
+    def _comes_up(self, record: _Record) -> bool:
+        """Whether one that is alive answers sooner or later; no when it was about to end."""
+        try:
+            self._wait(record)
+        except BrokerError:
+            if self._is_alive(record):
+                raise
+            return False
+        return True
 
     def _wait(self, record: _Record) -> None:
         deadline = time.monotonic() + START_S

@@ -37,7 +37,8 @@ class Process:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self.pid, os.WNOHANG)
             return False
-        return self.marker in seen.command
+        # One that is ending has lost its command line, and not yet its ports.
+        return not seen.command or self.marker in seen.command
 
     def stop(self, patience_s: float) -> None:
         """End it: asked to first, killed when it is still there after `patience_s`."""
@@ -107,6 +108,8 @@ def _look_in_proc(pid: int) -> _Seen | None:
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()  # after the name, which may hold anything
-    state, start_ticks = fields[0], fields[19]
+    state, threads, start_ticks = fields[0], int(fields[17]), fields[19]
     started = f"{boot}/{start_ticks}"
-    return _Seen(state in "ZX", started, command.decode("utf-8", errors="surrogateescape"))
+    # The first thread may be a zombie while others still end, and hold the ports.
+    has_ended = state in "ZX" and threads <= 1
+    return _Seen(has_ended, started, command.decode("utf-8", errors="surrogateescape"))
