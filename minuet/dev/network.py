@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 
+from minuet.errors import BrokerError
+from minuet.kafka.connection import Connection
+
 HOST = "127.0.0.1"
 ANSWER_S = 2.0
 
@@ -29,17 +32,13 @@ def free_port() -> int:
 
 def answers(bootstrap: str, cluster_id: str) -> bool:
     """Whether this very broker, known by its cluster id, answers a metadata request."""
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
-
     host, _, port = bootstrap.rpartition(":")
     try:  # cheaper than a client, which would also wait before it tries again
         socket.create_connection((host, int(port)), ANSWER_S).close()
     except OSError:
         return False
-    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     try:
-        metadata = client.list_topics(timeout=ANSWER_S)
-    except KafkaException:
+        metadata = Connection(bootstrap).reach(timeout_s=ANSWER_S)
+    except BrokerError:
         return False
     return metadata.cluster_id == cluster_id and bool(metadata.brokers)

@@ -1,7 +1,8 @@
 """Identifiers that are functions of what they name, so that a second run says the same ids.
 
 An id is a BLAKE2b digest of 16 bytes over its parts, written as a Python tuple in ASCII, in the
-shape of a UUID of version 8 (RFC 9562, "custom"). `uuid.uuid5` would do the same and costs ten times as much.
+shape of a UUID of version 8 (RFC 9562, "custom"). `uuid.uuid5` would do the same and costs ten
+times as much.
 """
 
 from __future__ import annotations
