@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from minuet.core.plan import Plan
 from minuet.core.state import Entry, Incident, Place, State
-from minuet.event.record import DIGEST, SCHEMA, UNDOES, Record
+from minuet.event.record import SCHEMA, UNDOES, Record
 
 
 def entry_of(record: Record, place: Place) -> Entry:
     """Return a record as the state keeps it."""
     return Entry(
-        record.id, record.type, record.offset, record.time, record.text(DIGEST), place,
+        record.id, record.type, record.offset, record.time, record.digest, place,
         record.slot, record.text(UNDOES), record.headers.get(SCHEMA, b""), record.value,
         causes=tuple(record.causes) if place is Place.HELD else (),
     )  # fmt: skip
@@ -19,7 +19,7 @@ def entry_of(record: Record, place: Place) -> Entry:
 def take(plan: Plan, state: State, entry: Entry) -> None:
     """Keep an entry, and close what it answers."""
     state.keep(entry, plan.bits.get(entry.type, 0))
-    if entry.place is not Place.REQUEST:
+    if (state.tries or state.incidents) and entry.place is not Place.REQUEST:
         for about in (entry.slot, entry.undoes):
             if about:
                 close(state, about)

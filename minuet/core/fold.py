@@ -39,7 +39,7 @@ def fold(plan: Plan, state: State, record: Record) -> None:
         state.at = record.time
     if _is_known(plan, state, record):
         return
-    state.seen[record.id] = record.text(DIGEST)
+    state.seen[record.id] = record.digest
     role = plan.role(record.type)
     if state.status is Status.EARLY and role is not Role.BEGIN:
         state.keep(entry_of(record, Place.HELD), 0)
@@ -62,7 +62,7 @@ def known_part(text: str) -> bytes:
 
 
 def _is_known(plan: Plan, state: State, record: Record) -> bool:
-    digest = record.text(DIGEST)
+    digest = record.digest
     before = state.seen.get(record.id)
     if before is not None:
         same = before == digest
@@ -114,7 +114,7 @@ def _begin(plan: Plan, state: State, record: Record) -> None:
         return
     state.status = Status.RUNNING
     state.begin_id, state.begin_offset = record.id, record.offset
-    state.begin_digest = record.text(DIGEST)
+    state.begin_digest = record.digest
     state.trace = record.text(TRACEPARENT)
     take(plan, state, entry_of(record, Place.EFFECTIVE))
     held, state.held = state.held, []
@@ -168,7 +168,7 @@ def _redone(plan: Plan, state: State, record: Record) -> None:
         return
     state.status, state.round = Status.RUNNING, record.id
     state.begin_id, state.begin_offset = begin, record.offset
-    state.begin_digest = record.text(DIGEST)
+    state.begin_digest = record.digest
     state.trace, state.version = record.text(TRACEPARENT), record.text(WORKFLOW_VERSION)
     state.seen[begin] = state.begin_digest
     entry = entry_of(record, Place.EFFECTIVE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from minuet.core.due import undo_causes
 from minuet.core.plan import Plan
 from minuet.core.state import Entry, Incident, Place, State
-from minuet.event.record import BY, DIGEST, REASON, REJECTS, SCHEMA, Record
+from minuet.event.record import BY, REASON, REJECTS, SCHEMA, Record
 
 
 def rejected(plan: Plan, state: State, record: Record) -> None:
@@ -31,7 +31,7 @@ def replaces_unreadable(state: State, record: Record) -> bool:
     if entry is None:
         return False
     entry.rejected, entry.value = False, record.value
-    entry.schema, entry.digest = record.headers.get(SCHEMA, b""), record.text(DIGEST)
+    entry.schema, entry.digest = record.headers.get(SCHEMA, b""), record.digest
     state.seen[entry.id] = entry.digest
     _let_go(state, entry)
     return True

@@ -62,6 +62,10 @@ class Record:
     slot: str
     value: bytes
     headers: Mapping[str, bytes] = field(repr=False)
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.digest = self.text(DIGEST)
 
     def text(self, name: str) -> str:
         """Return a header as text, empty when it is not there."""
