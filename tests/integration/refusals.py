@@ -1,0 +1,160 @@
+"""A small project in which a parcel can be refused, and its stamp is then given back."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from minuet.kafka.connection import Connection
+from minuet.kafka.following import follow
+from minuet.kafka.offsets import watermarks
+from minuet.kafka.reading import record_of
+from tests.integration.parcels import Parcels
+
+WORKFLOW = """\
+from minuet import Context, Event, GiveUp, Request, Saga, Undo, step
+
+
+class ParcelSent(Event):
+    parcel_id: str
+    kilos: int
+
+
+class StampBought(Event):
+    price: int
+
+
+class ParcelArrived(Event):
+    parcel_id: str
+
+
+class ParcelRefused(Event):
+    reason: str
+
+
+class RefundStamp(Request):
+    price: int
+
+
+class StampRefunded(Event):
+    price: int
+
+
+class Post:
+    def sell(self, kilos: int, key: str) -> int:
+        if not kilos:
+            raise GiveUp("nothing to send")
+        return 2 * kilos
+
+
+@step
+def buy_stamp(sent: ParcelSent, post: Post, ctx: Context) -> StampBought:
+    return StampBought(price=post.sell(sent.kilos, ctx.idempotency_key))
+
+
+@step
+def deliver_parcel(stamp: StampBought, sent: ParcelSent) -> ParcelArrived | ParcelRefused:
+    if sent.kilos > 10:
+        return ParcelRefused(reason=f"{sent.kilos} kg")
+    return ParcelArrived(parcel_id=sent.parcel_id)
+
+
+@step
+def refund_stamp(request: RefundStamp) -> StampRefunded:
+    return StampRefunded(price=request.price)
+
+
+parcels = Saga(
+    "NAME",
+    key="parcel_id",
+    begins=ParcelSent,
+    completes=ParcelArrived,
+    fails=(ParcelRefused,),
+    undo=(Undo(StampBought, RefundStamp, StampRefunded),),
+    partitions=PARTITIONS,
+)
+parcels.provide(Post, simulated=Post)
+"""
+ENDS = ("SagaCompleted", "SagaCompensated", "StepGaveUp")
+PATIENCE_S = 60.0
+
+
+class Refusals(Parcels):
+    """The project; a parcel is refused over 10 kg, and one of 0 kg waits for a person."""
+
+    def write(self, *, partitions: int) -> None:
+        """Write the workflow."""
+        text = WORKFLOW.replace("NAME", self.name).replace("PARTITIONS", str(partitions))
+        self._module.write_text(text)
+
+    def apply(self) -> None:
+        """Make the topics."""
+        code, _, errors = self.run("topics", "apply", self.name)
+        assert code == 0, errors
+
+    def publish(self, **kilos: int) -> None:
+        """Send parcels by their ids."""
+        lines = [json.dumps({"parcel_id": name, "kilos": each}) for name, each in kilos.items()]
+        text = "\n".join(lines).encode()
+        code, _, errors = self.run("publish", self.name, "ParcelSent", text=text)
+        assert code == 0, errors
+
+    @contextmanager
+    def worker(self, *arguments: str) -> Iterator[Worker]:
+        """Run `minuet worker`, and stop it at the end."""
+        process = self.start("worker", self.name, "--json", *arguments)
+        worker = Worker(process)
+        try:
+            yield worker
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=PATIENCE_S)
+
+    def ended(self, count: int) -> None:
+        """Wait until so many parcels have ended, or wait for a person."""
+        place = Connection(self.bootstrap)
+        start = {number: low for number, (low, _) in watermarks(place, self.topic).items()}
+        found: set[str] = set()
+        for messages in follow(place, self.topic, start):
+            records = [record_of(message) for message in messages]
+            found |= {record.key for record in records if record.type in ENDS}
+            if len(found) >= count:
+                return
+
+    def found(self, *arguments: str) -> Any:
+        """Run a command with --json and return what it printed."""
+        code, out, errors = self.run(*arguments, "--json")
+        assert out, errors
+        return {"code": code, **json.loads(out)}
+
+
+class Worker:
+    """A running `minuet worker --json`: what it says, line by line."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        assert process.stdout
+        threading.Thread(target=self._read, args=(process.stdout,), daemon=True).start()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        for line in stream:
+            self._lines.put(line)
+
+    def says(self, state: str) -> dict[str, Any]:
+        """Wait until it says that; anything else before is an error."""
+        line: dict[str, Any] = json.loads(self._lines.get(timeout=PATIENCE_S))
+        assert line["state"] == state, line
+        return line
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send it a signal; return its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_S)
