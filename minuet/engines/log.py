@@ -65,7 +65,7 @@ class Sink(Protocol):
     """What the loop wants to be told."""
 
     def assigned(self, positions: Mapping[int, Position]) -> None:
-        """Partitions were assigned; they stay paused until `Log.resume`."""
+        """Partitions were assigned; their records follow, from the positions' start."""
 
     async def revoked(self, partitions: Iterable[int]) -> None:
         """Partitions are about to be taken away: checkpoint them, then return."""

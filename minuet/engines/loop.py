@@ -121,9 +121,9 @@ class Loop:
             self._runner.drop_waiting()
             await self._drain()
             await self._last_checkpoint()
+            self._end(list(self.parts))  # first, or leaving the group would ask for one more
             await self._log.close()
             self._runner.close()
-            self._end(list(self.parts))
         self.stopped.set()
 
     async def _last_checkpoint(self) -> None:
@@ -161,6 +161,8 @@ class Loop:
         for number, position in positions.items():
             part = self.parts[number] = Partition.of(self.plan, number, position)
             self._spawn(self._restore(part))
+        if self._paused:
+            self._log.pause(list(positions))
 
     async def revoked(self, partitions: Iterable[int]) -> None:
         """Give partitions back with everything folded stored."""
@@ -190,11 +192,28 @@ class Loop:
         part.table.loaded()
         _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
                   part.number, rows, part.position, part.high)  # fmt: skip
-        part.loaded = True
         if part.live:
-            if not self._paused:
-                self._log.resume([part.number])
-            self.reached(part.number, part.position)
+            self._catch_up(part)
+
+    def _catch_up(self, part: Partition) -> None:
+        """Fold what was read while the rows were loaded."""
+        part.loaded = True
+        backlog, part.backlog = part.backlog, []
+        if len(backlog) > self._options.window and not self._paused:
+            self._log.resume([part.number])
+        if backlog:
+            self.read(part.number, backlog)
+        self.reached(part.number, max(part.position, part.end_read))
+
+    def _put_off(self, part: Partition, records: Sequence[Record | Unreadable]) -> None:
+        """Keep what is read before the rows are there; when it is much, read no more for now.
+
+        Not paused from the start: librdkafka takes up to a second to read a partition again.
+        """
+        before = len(part.backlog)
+        part.backlog.extend(records)
+        if before <= self._options.window < len(part.backlog):
+            self._log.pause([part.number])
 
     async def _begin(self, part: Partition) -> None:
         """Ask each live row what is due (rule 2)."""
@@ -211,6 +230,9 @@ class Loop:
         """Fold records of the log, then do what has become due."""
         part = self.parts.get(partition)
         if part is None or not part.live:
+            return
+        if not part.loaded:
+            self._put_off(part, records)
             return
         touched: dict[str, State] = {}
         for record in records:
@@ -230,7 +252,9 @@ class Loop:
     def reached(self, partition: int, offset: int) -> None:
         """Note how far has been read, beyond the last record perhaps."""
         part = self.parts.get(partition)
-        if part is not None and part.live:
+        if part is not None and not part.loaded:
+            part.end_read = offset
+        elif part is not None and part.live:
             part.reach(offset)
             self._checkpoints.count(0)
             self._restored_yet(part)

@@ -24,7 +24,7 @@ class _Fetch:
     """How far a partition was read; `busy` while a batch is on its way."""
 
     position: int
-    paused: bool = True
+    paused: bool = False
     busy: bool = False
 
 
@@ -153,7 +153,7 @@ class MemoryLog:
     # -- the group -------------------------------------------------------------------------------
 
     def assign(self, partitions: Iterable[int]) -> None:
-        """Begin to read partitions, paused, from the coordinator's last commit."""
+        """Begin to read partitions from the coordinator's last commit."""
         self._back("group", lambda: self._assigned(partitions))
 
     def _assigned(self, partitions: Iterable[int]) -> None:
@@ -163,6 +163,8 @@ class MemoryLog:
             positions[number] = Position(self._commits.committed.get(number, 0), high)
             self._fetches[number] = _Fetch(positions[number].start)
         self._sink.assigned(positions)
+        for number in positions:
+            self.wake(number)
 
     async def give_back(self, partitions: list[int]) -> None:
         """Let the loop store what it has, then read no more."""

@@ -219,7 +219,6 @@ class KafkaLog:
             return
         starts = [TopicPartition(self._topic, n, at.start) for n, at in positions.items()]
         consumer.incremental_assign(starts)
-        consumer.pause(starts)
         self._tell(self._sink.assigned, positions)
 
     def _positions(

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     KafkaError,
     KafkaException,
     Message,
@@ -22,7 +21,8 @@ from minuet.kafka.connection import REACH_S, Connection
 T = TypeVar("T")
 
 PATIENCE_S = 15.0  # with a broker that has no answer, as while leaders move
-ROWS_BATCH = 10_000
+ROWS_BATCH = 2_000
+_ROWS = {"enable.partition.eof": True, "queued.max.messages.kbytes": 2_048}  # a restore of many
 
 
 def patiently(ask: Callable[[], T]) -> T:
@@ -49,8 +49,8 @@ async def stored_rows(
     Raises:
         BrokerError: the broker does not say where they end.
     """
-    consumer = connection.consumer(**{"enable.partition.eof": True})
-    partition = TopicPartition(*place, start or OFFSET_BEGINNING)
+    consumer = connection.consumer(**_ROWS)
+    partition = TopicPartition(*place)
     try:
         low, high = await asyncio.to_thread(
             patiently, lambda: consumer.get_watermark_offsets(partition, timeout=REACH_S)
@@ -58,8 +58,8 @@ async def stored_rows(
         end = high if end is None else end
         if end <= max(low, start):
             return
-        consumer.assign([partition])
-        position = start
+        position = max(low, start)  # a number: the beginning by name costs another request
+        consumer.assign([TopicPartition(*place, position)])
         while position < end:
             messages = await asyncio.to_thread(consumer.consume, ROWS_BATCH, 0.1)
             chunk = []

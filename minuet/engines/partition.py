@@ -13,7 +13,7 @@ from minuet.core.due import Ahead, Slot
 from minuet.core.plan import Plan
 from minuet.core.state import Entry, State
 from minuet.core.table import Table
-from minuet.engines.log import Position
+from minuet.engines.log import Position, Unreadable
 from minuet.event.record import CAUSES, Record
 
 
@@ -48,7 +48,8 @@ class Partition:
 
     Attributes:
         live: still ours.
-        loaded: its rows are in the table, and it may be read.
+        loaded: its rows are in the table; what is read before waits in `backlog`.
+        end_read: how far was read before it was loaded.
         restored: the table is what the log says up to `high`; only then is anything done.
         runs: by slot, until what they said has been read back.
         started: slots of failed sagas that ran here before the failure was read, in vain so far.
@@ -67,6 +68,8 @@ class Partition:
     table: Table
     live: bool = True
     loaded: bool = False
+    backlog: list[Record | Unreadable] = field(default_factory=list)
+    end_read: int = -1
     restored: bool = False
     runs: dict[str, Run] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)
