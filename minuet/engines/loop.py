@@ -22,6 +22,7 @@ from minuet.core.settle import Failure
 from minuet.core.state import Entry, Place, State, Status
 from minuet.engines.checkpoint import Checkpoints
 from minuet.engines.compose import Composer
+from minuet.engines.flow import Flow
 from minuet.engines.log import Append, Log, Position, Unreadable
 from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.partition import Partition, Run
@@ -86,9 +87,9 @@ class Loop:
             may_start=self._may_start,
         )
         self._checkpoints = Checkpoints(self, log, composer, options)
+        self._flow = Flow(log, self.parts, options.window)
         self._timers = Timers(self, log, clock)
         self._stopping = False
-        self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _inline_types(self) -> frozenset[str]:
@@ -117,7 +118,7 @@ class Loop:
         """Finish what runs, within the grace time, checkpoint, and leave the group."""
         if not self._stopping:
             self._stopping = True
-            self._log.pause(list(self.parts))
+            self._flow.pause(self.parts.values())
             self._runner.drop_waiting()
             await self._drain()
             await self._last_checkpoint()
@@ -161,8 +162,7 @@ class Loop:
         for number, position in positions.items():
             part = self.parts[number] = Partition.of(self.plan, number, position)
             self._spawn(self._restore(part))
-        if self._paused:
-            self._log.pause(list(positions))
+        self._flow.assigned()
 
     async def revoked(self, partitions: Iterable[int]) -> None:
         """Give partitions back with everything folded stored."""
@@ -197,23 +197,10 @@ class Loop:
 
     def _catch_up(self, part: Partition) -> None:
         """Fold what was read while the rows were loaded."""
-        part.loaded = True
-        backlog, part.backlog = part.backlog, []
-        if len(backlog) > self._options.window and not self._paused:
-            self._log.resume([part.number])
+        backlog = self._flow.loaded(part)
         if backlog:
             self.read(part.number, backlog)
         self.reached(part.number, max(part.position, part.end_read))
-
-    def _put_off(self, part: Partition, records: Sequence[Record | Unreadable]) -> None:
-        """Keep what is read before the rows are there; when it is much, read no more for now.
-
-        Not paused from the start: librdkafka takes up to a second to read a partition again.
-        """
-        before = len(part.backlog)
-        part.backlog.extend(records)
-        if before <= self._options.window < len(part.backlog):
-            self._log.pause([part.number])
 
     async def _begin(self, part: Partition) -> None:
         """Ask each live row what is due (rule 2)."""
@@ -232,7 +219,7 @@ class Loop:
         if part is None or not part.live:
             return
         if not part.loaded:
-            self._put_off(part, records)
+            self._flow.put_off(part, records)
             return
         touched: dict[str, State] = {}
         for record in records:
@@ -247,7 +234,7 @@ class Loop:
             for state in touched.values():
                 self.act(part, state)
         self._restored_yet(part)
-        self._hold_back()
+        self._weigh()
 
     def reached(self, partition: int, offset: int) -> None:
         """Note how far has been read, beyond the last record perhaps."""
@@ -265,14 +252,9 @@ class Loop:
             self._checkpoints.count(0)
             self._spawn(self._begin(part))
 
-    def _hold_back(self) -> None:
-        waiting = self._runner.waiting
-        if not self._paused and waiting > self._options.window:
-            self._paused = True
-            self._log.pause(list(self.parts))
-        elif self._paused and waiting <= self._options.window // 2:
-            self._paused = False
-            self._log.resume([number for number, part in self.parts.items() if part.loaded])
+    def _weigh(self) -> None:
+        if not self._stopping:
+            self._flow.weigh(self._runner.waiting)
 
     # -- acting ----------------------------------------------------------------------------------
 
@@ -320,8 +302,8 @@ class Loop:
         lost = self._stopping and isinstance(ended, Failure)
         if run.part.live and state is not None and not lost:
             self._saying.ended(run, state, ended)
-        if self._paused:
-            self._hold_back()
+        if self._flow.held_back:
+            self._weigh()
 
     def again(self, run: Run, delay_ms: int) -> None:
         """Run once more in this worker, a little later: a wait too short for the log."""

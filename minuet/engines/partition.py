@@ -49,6 +49,7 @@ class Partition:
     Attributes:
         live: still ours.
         loaded: its rows are in the table; what is read before waits in `backlog`.
+        paused: the log was told to read no more of it for now.
         end_read: how far was read before it was loaded.
         restored: the table is what the log says up to `high`; only then is anything done.
         runs: by slot, until what they said has been read back.
@@ -70,6 +71,7 @@ class Partition:
     loaded: bool = False
     backlog: list[Record | Unreadable] = field(default_factory=list)
     end_read: int = -1
+    paused: bool = False
     restored: bool = False
     runs: dict[str, Run] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)

@@ -135,10 +135,12 @@ def returns(answer: bool) -> Act:
     return act
 
 
-def fails(error: Exception) -> Act:
+def fails(error: Exception, then: asyncio.Event | None = None) -> Act:
     """The handler raises."""
 
     async def act() -> bool:
+        if then is not None:
+            then.set()
         raise error
 
     return act
@@ -146,10 +148,15 @@ def fails(error: Exception) -> Act:
 
 def waits(until: asyncio.Event) -> Act:
     """It works out once the event is set."""
+    return when(until, True)
+
+
+def when(set_by: asyncio.Event, answer: bool) -> Act:
+    """It answers so once the event is set."""
 
     async def act() -> bool:
-        await until.wait()
-        return True
+        await set_by.wait()
+        return answer
 
     return act
 
@@ -159,16 +166,6 @@ def sleeps(seconds: float) -> Act:
 
     async def act() -> bool:
         await asyncio.sleep(seconds)
-        return True
-
-    return act
-
-
-def calls(told: Callable[[], None]) -> Act:
-    """It works out, and tells."""
-
-    async def act() -> bool:
-        told()
         return True
 
     return act

@@ -1,0 +1,105 @@
+"""Where two things meet at a bad moment: each of these once went wrong, on every log."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from minuet.core.row import pack
+from minuet.core.table import Table
+from tests.engines.trips import fails, waits, when
+from tests.engines.world import OPTIONS, Play, World
+
+SAGAS = [f"trip-{n}" for n in range(24)]
+NARROW = replace(OPTIONS, in_flight=1, window=2)
+
+
+def stored(world: World) -> bool:
+    """Whether all that was folded is committed."""
+    parts = [part for worker in world.workers for part in worker.loop.parts.values()]
+    return bool(parts) and all(part.committed == part.position for part in parts)
+
+
+def test_a_step_that_ran_before_the_failure_is_asked_again_and_not_skipped(play: Play) -> None:
+    async def story(world: World) -> None:
+        failed = asyncio.Event()
+        world.desk.tell("reserve_seat", "t", fails(ConnectionError("reset"), then=failed))
+        world.desk.tell("reserve_room", "t", when(failed, False))
+        await world.start()
+        await world.ask("t")
+        await world.ended("t")
+        types = await world.types("t")
+        first, second = world.desk.calls("reserve_seat")
+        assert first.slot == second.slot
+        assert "StepSkipped" not in types
+        assert types[-3:] == ["ReleaseSeat", "SeatReleased", "SagaCompensated"]
+
+    play(story)
+
+
+def test_partitions_that_are_restored_under_pressure_are_read_to_their_end(play: Play) -> None:
+    async def story(world: World) -> None:
+        gate = asyncio.Event()
+        for saga in SAGAS:
+            world.desk.tell("reserve_room", saga, waits(gate))
+        await world.ask(*SAGAS)
+        worker = await world.start()
+        await world.until(lambda: worker.log.pauses > 0)
+        gate.set()
+        await world.ended(*SAGAS)
+
+    play(story, options=NARROW)
+
+
+def test_partitions_given_to_a_worker_under_pressure_are_read(play: Play) -> None:
+    async def story(world: World) -> None:
+        gate = asyncio.Event()
+        for saga in SAGAS:
+            world.desk.tell("reserve_room", saga, waits(gate))
+        first, second = await world.start(), await world.start()
+        await world.started(first, second)
+        await world.ask(*SAGAS)
+        await world.until(lambda: first.log.pauses > 0 and second.log.pauses > 0)
+        await world.kill(second)
+        await world.started(first)
+        gate.set()
+        await world.ended(*SAGAS)
+
+    play(story, options=NARROW)
+
+
+def test_a_row_that_somebody_else_wrote_is_written_again(play: Play) -> None:
+    async def story(world: World) -> None:
+        worker = await world.start()
+        await world.ask("t")
+        await world.ended("t")
+        await world.until(lambda: stored(world))
+        right = world.table()["t"]
+        [begin, *_] = await world.history("t")
+        old = pack(world.plan, Table(world.plan).fold(begin))
+        topic, partition = world.spec.table_topic, world.partition("t")
+        await world.produce(topic, partition, b"t", old, [])
+        other = next(saga for saga in SAGAS if world.partition(saga) == partition)
+        await world.ask(other)
+        await world.ended(other)
+        await world.stop(worker)
+        rows = [one.value for one in await world.stored(topic) if one.key == b"t"]
+        assert old in rows
+        assert rows[-1] == right
+
+    play(story)
+
+
+def test_a_worker_whose_kafka_is_gone_stops_all_the_same(play: Play) -> None:
+    async def story(world: World) -> None:
+        worker = await world.start()
+        await world.ask(*SAGAS)
+        await world.ended(*SAGAS)
+        await world.until(lambda: stored(world))
+        worker.log.append = lambda append: None  # type: ignore[attr-defined]
+        await world.ask("t")
+        await world.called("reserve_room", "t")
+        await world.stop(worker)
+        assert await world.verify() == len(SAGAS)
+
+    play(story, options=replace(OPTIONS, grace_s=1))
