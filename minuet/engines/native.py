@@ -34,6 +34,7 @@ BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
 PROMPT_MOST = 32  # while no more are on their way, each record goes out at once; else in bulk
 BULK_LINGER_MS = 2  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
 BATCH = 1_000
+LOADING_MOST = 2  # partitions whose rows are read at once; more only takes more memory
 REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
 
 _CONSUMER = {
@@ -78,6 +79,7 @@ class KafkaLog:
         self._prompt = connection.producer(**_PRODUCER)
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
         self._unacked = 0
+        self._loading = asyncio.Semaphore(LOADING_MOST)
         self._admin = connection.admin()
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._acks: list[tuple[Append, int, KafkaError | None]] = []
@@ -296,8 +298,9 @@ class KafkaLog:
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks, with a consumer of its own."""
-        async for chunk in stored_rows(self._connection, (self._table, partition), start, end):
-            yield chunk
+        async with self._loading:
+            async for chunk in stored_rows(self._connection, (self._table, partition), start, end):
+                yield chunk
 
     async def close(self) -> None:
         """Flush, leave the group, end the threads."""
