@@ -25,7 +25,7 @@ def test_a_step_that_ran_before_the_failure_is_asked_again_and_not_skipped(play:
         failed = asyncio.Event()
         world.desk.tell("reserve_seat", "t", fails(ConnectionError("reset"), then=failed))
         world.desk.tell("reserve_room", "t", when(failed, False))
-        await world.start()
+        await world.started(await world.start())  # so that nobody else can have started it
         await world.ask("t")
         await world.ended("t")
         types = await world.types("t")
@@ -103,3 +103,28 @@ def test_a_worker_whose_kafka_is_gone_stops_all_the_same(play: Play) -> None:
         assert await world.verify() == len(SAGAS)
 
     play(story, options=replace(OPTIONS, grace_s=1))
+
+
+def test_a_step_goes_on_after_the_ack_without_a_second_read_but_never_to_the_pivot(
+    play: Play,
+) -> None:
+    async def story(world: World) -> None:
+        gate = asyncio.Event()
+        world.desk.tell("reserve_room", "t", waits(gate))
+        world.desk.tell("reserve_seat", "t", waits(gate))
+        worker = await world.start()
+        await world.started(worker)
+        await world.ask("t")
+        await world.called("reserve_room", "t")
+        await world.called("reserve_seat", "t")
+        worker.log.pause([0, 1, 2, 3])
+        gate.set()
+        await world.called("charge_card", "t")
+        while "CardCharged" not in await world.types("t"):
+            await asyncio.sleep(0.01)
+        assert world.desk.calls("issue_ticket") == []
+        worker.log.resume([0, 1, 2, 3])
+        await world.ended("t")
+        assert len(world.desk.calls("charge_card")) == 1
+
+    play(story)
