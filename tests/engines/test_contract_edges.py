@@ -105,7 +105,7 @@ def test_a_worker_whose_kafka_is_gone_stops_all_the_same(play: Play) -> None:
     play(story, options=replace(OPTIONS, grace_s=1))
 
 
-def test_a_step_goes_on_after_the_ack_without_a_second_read_but_never_to_the_pivot(
+def test_a_step_goes_on_after_the_ack_without_a_second_read_but_not_past_an_alternative(
     play: Play,
 ) -> None:
     async def story(world: World) -> None:
