@@ -143,7 +143,9 @@ class Table:
         for key in list(self.keys()):
             state = self._hot.get(key)
             if state is None:
-                row = self._rows[key]
+                row = self._rows.get(key)
+                if row is None:
+                    continue  # it was over, and was forgotten meanwhile
                 if peek(row)[3]:
                     continue
                 state = unpack(self.plan, key, row)

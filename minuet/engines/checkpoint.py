@@ -7,8 +7,8 @@ need no mention, since what is due is a function of the state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Coroutine, Iterable
+from typing import Any, Protocol
 
 from minuet.core.state import State
 from minuet.engines.compose import Composer, Trouble, held
@@ -23,6 +23,9 @@ class Owner(Protocol):
     """What checkpoints want of the loop."""
 
     parts: dict[int, Partition]
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run beside everything else; a failure stops the worker."""
 
     @property
     def coordinates(self) -> bool:
@@ -51,7 +54,6 @@ class Checkpoints:
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._busy = asyncio.Lock()
 
     def count(self, records: int) -> None:
         """Count folded records towards the next checkpoint; 0 when only a position moved."""
@@ -62,15 +64,10 @@ class Checkpoints:
 
     def start(self) -> None:
         """Begin to checkpoint in the background."""
-        self._task = asyncio.ensure_future(self._forever())
+        self._task = self._owner.spawn(self._forever())
 
-    async def stop(self) -> None:
-        """End the background work, but not in the midst of a checkpoint: its rows are unacked."""
-        async with self._busy:
-            self.abandon()
-
-    def abandon(self) -> None:
-        """End the background work wherever it is."""
+    def stop(self) -> None:
+        """Begin no more checkpoints; one under way goes on."""
         if self._task is not None:
             self._task.cancel()
 
@@ -85,16 +82,24 @@ class Checkpoints:
             self._records = 0
             self._some.clear()
             self._enough.clear()
-            await self.now(list(self._owner.parts.values()))
+            for part in list(self._owner.parts.values()):
+                if part.storing.locked():
+                    self._some.set()  # its topic is slow: the others do not wait for it
+                else:
+                    self._owner.spawn(self._one(part))
 
     async def now(self, parts: Iterable[Partition]) -> None:
         """Checkpoint these partitions."""
-        async with self._busy:
-            wanted = [p for p in parts if p.restored and p.live and p.position != p.committed]
-            await asyncio.gather(*(self._one(part) for part in wanted))
+        await asyncio.gather(*(self._one(part) for part in parts))
 
     async def _one(self, part: Partition) -> None:
-        position = part.position
+        async with part.storing:
+            changed = part.position != part.committed or part.table.dirty
+            if part.restored and part.live and changed:
+                await self._store(part)
+
+    async def _store(self, part: Partition) -> None:
+        position = min([part.position, *part.letters])
         over = part.table.over()
         await self._letters(part, over)
         while part.table.dirty:
@@ -110,6 +115,13 @@ class Checkpoints:
 
     async def _write(self, part: Partition, keys: list[str]) -> list[int]:
         """Write the rows of these sagas and return their offsets once all are acked."""
+        try:
+            return await self._rows(part, keys)
+        except BaseException:
+            part.table.dirty.update(dict.fromkeys(keys))  # they may not be stored
+            raise
+
+    async def _rows(self, part: Partition, keys: list[str]) -> list[int]:
         acks = _Acks()
         for start in range(0, len(keys), SLICE):
             for key, row in part.table.pack(keys[start : start + SLICE]):
@@ -155,8 +167,8 @@ class Checkpoints:
                 tombstone = self._composer.row(part.number, old.saga_id, None)
                 self._owner.append(part, acks.expect(tombstone))
         offsets = await acks.all(part)
-        if offsets:
-            part.next_row = max(offsets) + 1
+        if offsets and await self._foreign(part, offsets):
+            self.count(0)  # somebody else's rows stood between: ours are written again
 
 
 class _Acks:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from minuet.event.record import Headers, Record
+from minuet.event.record import ID, Headers, Record
 
 
 @dataclass(slots=True)
@@ -33,6 +33,11 @@ class Append:
     acked: Callable[[Append, int], None] | None = field(default=None, repr=False)
     note: Any = field(default=None, repr=False)
     owner: Any = field(default=None, repr=False)
+
+    @property
+    def event_id(self) -> str:
+        """The id of the event, empty for a row."""
+        return next((raw.decode() for name, raw in self.headers if name == ID), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,15 @@ class Sink(Protocol):
     def reached(self, partition: int, offset: int) -> None:
         """Everything below `offset` has been read (it may have gaps)."""
 
-    def failed(self, append: Append, reason: str) -> None:
-        """It is not known whether the append was written."""
+    def failed(self, append: Append, reason: str, *, final: bool) -> None:
+        """It is not known whether the append was written.
+
+        Args:
+            append: as it was handed over.
+            reason: for the log and the operator.
+            final: it was not, since the broker does not take this record: trying again can never
+                help.
+        """
 
     def broken(self, error: Exception) -> None:
         """The log cannot go on."""
@@ -93,7 +105,7 @@ class Log(Protocol):
         """Connect and join the group."""
 
     def append(self, append: Append) -> None:
-        """Write a record; its `acked` or `Sink.failed` follows."""
+        """Write a record; its `acked` or `Sink.failed` follows, never before this returns."""
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit positions in the log; what is lost here is only read again."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from minuet.contracts.codec import Codec
 from minuet.core.decide import decide
@@ -29,6 +30,7 @@ from minuet.engines.partition import Partition, Run
 from minuet.engines.runner import Ended, Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
+from minuet.errors import BrokerError
 from minuet.event.record import DIGEST, SCHEMA, TYPE, Record
 from minuet.spec.assemble import Workflow
 
@@ -131,9 +133,8 @@ class Loop:
         """Store what was folded, unless Kafka does not answer: then it is folded again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._options.grace_s):
-                await self._checkpoints.stop()
+                self._checkpoints.stop()
                 await self._checkpoints.now(list(self.parts.values()))
-        self._checkpoints.abandon()
 
     async def _drain(self) -> None:
         waited = 0.0
@@ -145,14 +146,17 @@ class Loop:
         """End as a crash does: store nothing, say nothing, finish nothing."""
         self._stopping = True
         self._end(list(self.parts))
-        self._checkpoints.abandon()
+        self._checkpoints.stop()
         self._runner.close()
         self.stopped.set()
 
     def broken(self, error: Exception) -> None:
         """Stop at once: the log cannot go on."""
-        self.error = error
+        if self.error is None:
+            self.error = error
         self._stopping = True
+        self._checkpoints.stop()
+        self._end(list(self.parts))
         self.stopped.set()
 
     # -- assignments -----------------------------------------------------------------------------
@@ -161,7 +165,7 @@ class Loop:
         """Begin with new partitions: load their rows, then read on from the last commit."""
         for number, position in positions.items():
             part = self.parts[number] = Partition.of(self.plan, number, position)
-            self._spawn(self._restore(part))
+            self.spawn(self._restore(part))
         self._flow.assigned()
 
     async def revoked(self, partitions: Iterable[int]) -> None:
@@ -226,6 +230,7 @@ class Loop:
             if isinstance(record, Record):
                 touched[record.key] = part.fold(record)
             elif self.coordinates:
+                part.letters.add(record.offset)
                 self._saying.unreadable(part, record)
         self.folded += len(records)
         self._checkpoints.count(len(records))
@@ -250,7 +255,7 @@ class Loop:
         if not part.restored and part.position >= part.high:
             part.restored = True
             self._checkpoints.count(0)
-            self._spawn(self._begin(part))
+            self.spawn(self._begin(part))
 
     def _weigh(self) -> None:
         if not self._stopping:
@@ -260,7 +265,10 @@ class Loop:
 
     def act(self, part: Partition, state: State) -> None:
         """Say and run what is due in a saga, as far as this unit is in charge of it."""
-        if self._stopping or (state.status.ended and not state.seen):
+        if self._stopping:
+            return
+        if state.status.ended and not state.seen:
+            part.disarm(state.saga_id)
             return
         if self.unit.coordinates:
             for say in decide(self.plan, state, part.read_through):
@@ -336,18 +344,30 @@ class Loop:
             append.owner = part
             self._log.append(append)
 
-    def failed(self, append: Append, reason: str) -> None:
-        """Repeat the same bytes: the handler does not run again."""
-        part = append.owner
-        if part is not None and part.live:
-            _LOG.warning("append to %s/%s: %s", append.topic, append.partition, reason)
+    def failed(self, append: Append, reason: str, *, final: bool = False) -> None:
+        """Repeat the same bytes: the handler does not run again. What can never be written is
+        given up where it is a step's; without rows and requests nothing can go on.
+        """
+        part, run = append.owner, append.note
+        if part is None or not part.live:
+            return
+        _LOG.warning("append to %s/%s: %s", append.topic, append.partition, reason)
+        if not final:
             loop = asyncio.get_running_loop()
             loop.call_later(self._options.append_again_s, self.append, part, append)
+        elif isinstance(run, Run) and not run.refused:
+            run.refused = True
+            self._ended(run, Failure("reject", reason))
+        else:
+            where = f"{append.topic}/{append.partition}"
+            self.broken(BrokerError(f"a record for {where} is refused for good: {reason}"))
 
-    def _spawn(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run beside everything else; a failure stops the worker."""
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

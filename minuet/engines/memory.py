@@ -122,7 +122,7 @@ class MemoryLog:
         self._flying -= 1
         self._landed.set()
         if offset is None:
-            self._sink.failed(append, "no answer from the model broker")
+            self._sink.failed(append, "no answer from the model broker", final=False)
         elif append.acked is not None:
             append.acked(append, offset)
 

@@ -53,6 +53,19 @@ _PRODUCER = {
     "message.timeout.ms": 30_000,
     "socket.nagle.disable": True,
 }
+# The record itself is refused. librdkafka marks no delivery report as retriable, and tries again by
+# itself what may pass; so whatever is not named here may pass, or may even have been written.
+_REFUSED = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.INVALID_TIMESTAMP,
+        KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
+        KafkaError._INVALID_ARG,
+    }
+)
 
 
 class KafkaLog:
@@ -123,6 +136,8 @@ class KafkaLog:
             )  # fmt: skip
         except BufferError:
             return False
+        except KafkaException as refusal:  # as of a record that is too large
+            self._acks.append((append, 0, refusal.args[0]))
         self._unacked += 1
         if not self._awaits:
             self._awaits = True
@@ -148,7 +163,7 @@ class KafkaLog:
         self._bulk.poll(0)
         acks, self._acks = self._acks, []
         self._acked(acks)
-        if not len(self._prompt) and not len(self._bulk):
+        if not self._acks and not len(self._prompt) and not len(self._bulk):
             self._awaits = False
             self._awaited.clear()
 
@@ -156,11 +171,17 @@ class KafkaLog:
         self._unacked -= len(acks)
         for append, offset, error in acks:
             if error is not None:
-                self._sink.failed(append, describe(error))
+                self._failed(append, error)
             elif append.acked is not None:
                 append.acked(append, offset)
         while self._full and self._produce(self._full[0]):
             self._full.popleft()
+
+    def _failed(self, append: Append, error: KafkaError) -> None:
+        if error.fatal() or error.code() == KafkaError._FATAL:  # this producer writes no more
+            self._sink.broken(self._connection.error(error))
+        else:
+            self._sink.failed(append, describe(error), final=error.code() in _REFUSED)
 
     # -- reading ---------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from minuet.core.table import Table
 from minuet.engines.log import Position, Unreadable
 from minuet.event.record import CAUSES, Record
 
+STALE_TIMERS_MOST = 1_000  # and as many as there are good ones; then they are swept
+
 
 @dataclass(slots=True, eq=False)
 class Run:
@@ -25,6 +27,7 @@ class Run:
         running: the saga was running when it was taken up; so it is late if it fails meanwhile.
         tries: runs in this worker since the log last spoke of the slot.
         said: the id of what was appended for it, empty while it runs.
+        refused: Kafka refused for good what was appended for it.
     """
 
     part: Partition
@@ -33,6 +36,7 @@ class Run:
     running: bool
     tries: int = 0
     said: str = ""
+    refused: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +63,8 @@ class Partition:
         rejecting: ids of records whose rejection is on its way.
         read_through: every record appended before this time (ms since 1970) has been folded.
         overdue: sagas with a deadline that waits for `read_through` to pass it.
+        letters: offsets whose dead letter is not acked yet; nothing is committed past them.
+        storing: held while it is checkpointed.
         committed: the position last committed; `next_row`: where the next own row should land.
     """
 
@@ -80,6 +86,8 @@ class Partition:
     rejecting: set[str] = field(default_factory=set)
     read_through: int = 0
     overdue: dict[str, None] = field(default_factory=dict)
+    letters: set[int] = field(default_factory=set)
+    storing: asyncio.Lock = field(default_factory=asyncio.Lock)
     committed: int = -1
     next_row: int = 0
     _timers: list[tuple[int, str]] = field(default_factory=list)
@@ -124,6 +132,14 @@ class Partition:
             self._armed[key] = when
             heapq.heappush(self._timers, (when, key))
 
+    def disarm(self, key: str) -> None:
+        """Forget when the saga wanted to be looked at."""
+        if self._armed.pop(key, None) is None:
+            return
+        if len(self._timers) > 2 * len(self._armed) + STALE_TIMERS_MOST:
+            self._timers = [(when, key) for key, when in self._armed.items()]
+            heapq.heapify(self._timers)
+
     @property
     def next_timer(self) -> int | None:
         """When the next saga wants to be looked at."""
@@ -150,6 +166,9 @@ class Partition:
     def until(self, offset: int) -> asyncio.Future[None]:
         """Return what is done once everything below `offset` has been folded."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self.live:
+            waiting.cancel()
+            return waiting
         self._sights.append((offset, waiting))
         self._sights.sort(key=lambda sight: sight[0])
         self.reach(self.position)

@@ -71,6 +71,7 @@ class Saying:
         try:
             append = self._composer.said(say, state, part.number)
         except ContractError as bad:
+            _LOG.warning("saga %s: %s", state.saga_id, bad)
             if say.of is not None:
                 self._reject(part, state, say.of, str(bad))
             return
@@ -105,7 +106,9 @@ class Saying:
         """Make a dead letter of a record that belongs to no saga."""
         _LOG.warning("partition %s offset %s: %s", part.number, record.offset, record.reason)
         trouble = Trouble("unreadable", record.reason)
-        self._owner.append(part, self._composer.letter(record, part.number, trouble))
+        letter = self._composer.letter(record, part.number, trouble)
+        letter.acked = lambda _letter, _offset: part.letters.discard(record.offset)
+        self._owner.append(part, letter)
 
     def _answer(self, run: Run, state: State, event: Event) -> None:
         slot = run.slot
@@ -159,6 +162,6 @@ class Saying:
         self._owner.append(part, letter)
 
     def _for(self, run: Run, append: Append) -> None:
-        run.said = append.headers[1][1].decode()
+        run.said = append.event_id
         append.note = run
         self._owner.append(run.part, append)

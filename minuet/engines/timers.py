@@ -29,6 +29,10 @@ class Actor(Protocol):
     plan: Plan
     parts: dict[int, Partition]
 
+    @property
+    def coordinates(self) -> bool:
+        """Whether this unit says deadline events."""
+
     def act(self, part: Partition, state: State) -> None:
         """Say and run what is due in a saga."""
 
@@ -56,9 +60,13 @@ class Timers:
             return
         now = self._clock()
         when = next_timer(self._actor.plan, state, now)
-        if when != FOREVER:
+        if when == FOREVER:
+            part.disarm(state.saga_id)
+        else:
             part.arm(state.saga_id, when)
             self._schedule(when)
+        if not self._actor.coordinates:
+            return
         for _, due in deadlines(self._actor.plan, state):
             if part.read_through < due <= now:
                 part.overdue[state.saga_id] = None

@@ -86,6 +86,8 @@ class Units:
             if other.group == group and other.does == mine:
                 continue
             both = sorted(other.does & mine)
+            if other.group == group and (other.does <= mine or mine <= other.does):
+                continue  # a release that adds or drops a step is being rolled out
             if other.group == group:
                 message = (
                     f"group {group} is live with other steps ({', '.join(sorted(other.does))}): "

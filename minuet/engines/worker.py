@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from minuet.contracts.codec import Codec
 from minuet.engines.loop import Loop, Unit
@@ -132,6 +133,7 @@ async def run(
         client_id=unit_name(unit),
     )
     loop = Loop(unit, log, codec, now_ms, assignment.options)
+    asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
     with _Signals(loop) as signals:
         await loop.start()
         ready(loop)
@@ -140,6 +142,12 @@ async def run(
         await log.close()
         raise loop.error
     return signals.heard
+
+
+def _stop_at(loop: Loop, found: dict[str, Any]) -> None:
+    """Stop at what no code expected: going on could commit past what was not folded."""
+    error = found.get("exception")
+    loop.broken(error if isinstance(error, Exception) else RuntimeError(found["message"]))
 
 
 class _Signals:

@@ -37,6 +37,13 @@ SCHEMA_PREFIX = b"urn:minuet:avro:"
 
 Headers = list[tuple[str, bytes]]
 
+_TEXTS = frozenset(
+    (ID, TYPE, SCHEMA, DIGEST, SLOT, STEP, CAUSES, UNDOES, ROUND, REASON, BY, WORKFLOW_VERSION,
+     TRACEPARENT)
+)  # fmt: skip
+_NUMBERS_MOST = {ATTEMPT: 1 << 31, NOT_BEFORE: 1 << 62, REJECTS: 1 << 62}
+_NUMBERS = frozenset(_NUMBERS_MOST)
+
 
 class UnreadableHeaders(ValueError):
     """A record without key or readable headers: it can change no saga."""
@@ -97,7 +104,7 @@ def parse(
         missing = "key" if not key else "headers" if not headers else "value"
         message = f"the record at offset {offset} has no {missing}"
         raise UnreadableHeaders(message)
-    fields = dict(headers)
+    fields = _checked(dict(headers), offset)
     try:
         slot = fields.get(SLOT)
         return Record(
@@ -110,6 +117,26 @@ def parse(
     except UnicodeDecodeError as bad:
         message = f"the record at offset {offset} has a header or key that is not UTF-8: {bad}"
         raise UnreadableHeaders(message) from None
+
+
+def _checked(fields: dict[str, bytes], offset: int) -> dict[str, bytes]:
+    """Refuse what the fold could not read: it must never fail in the midst of a saga."""
+    try:
+        plain = b"".join(fields.values()).isascii()
+    except TypeError:  # Kafka allows a header without a value
+        fields = {name: raw for name, raw in fields.items() if raw is not None}
+        plain = False
+    try:
+        if not plain:
+            for name in _TEXTS & fields.keys():
+                fields[name].decode()
+        for name in _NUMBERS & fields.keys():
+            if not -1 < int(fields[name]) < _NUMBERS_MOST[name]:
+                raise ValueError(fields[name])
+    except ValueError as bad:
+        message = f"the record at offset {offset} has a header that cannot be read: {bad}"
+        raise UnreadableHeaders(message) from None
+    return fields
 
 
 @lru_cache(maxsize=16)  # records are made many in a millisecond

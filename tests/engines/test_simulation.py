@@ -85,7 +85,7 @@ def test_in_a_storm_of_faults_every_saga_ends_and_every_row_is_the_fold(seed: in
 def test_the_storm_does_hit() -> None:
     hits: Counter[str] = Counter()
     again = 0
-    for seed in range(6):
+    for seed in (*range(6), 32):  # in the storm of 32 a zombie is in the midst of a commit
         outcome, desk = storm(seed)
         hits.update(outcome.hits)
         slots = Counter(visit.slot for visit in desk.visits)
