@@ -16,14 +16,18 @@ from confluent_kafka import (
 )
 
 from minuet.engines.log import Unreadable
+from minuet.errors import BrokerError
 from minuet.event.record import Record, UnreadableHeaders, parse
 from minuet.kafka.connection import REACH_S, Connection
 
 T = TypeVar("T")
 
 PATIENCE_S = 15.0  # with a broker that has no answer, as while leaders move
+STALLED_S = 30.0  # without any row: a broker that went away, or an open transaction
 ROWS_BATCH = 2_000
 _ROWS = {"enable.partition.eof": True, "queued.max.messages.kbytes": 2_048}  # a restore of many
+
+_PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})
 
 
 def patiently(ask: Callable[[], T]) -> T:
@@ -48,7 +52,7 @@ async def stored_rows(
     """Read the rows of one partition as (key, row or None, offset), to `end` or the end of now.
 
     Raises:
-        BrokerError: the broker does not say where they end.
+        BrokerError: the broker does not say where they end, or sends nothing more.
     """
     consumer = connection.consumer(**_ROWS)
     partition = TopicPartition(*place)
@@ -61,19 +65,60 @@ async def stored_rows(
             return
         position = max(low, start)  # a number: the beginning by name costs another request
         consumer.assign([TopicPartition(*place, position)])
+        silent_s = 0.0
         while position < end:
+            asked = time.monotonic()
             messages = await asyncio.to_thread(consumer.consume, ROWS_BATCH, 0.1)
-            chunk = []
-            for message in messages:
-                position = (message.offset() or 0) + (message.error() is None)
-                if message.error() is None and position <= end:
-                    chunk.append((message.key() or b"", message.value(), position - 1))
-            yield chunk
+            before, position = position, max(position, _position(messages))
+            silent_s = 0.0 if position > before else silent_s + time.monotonic() - asked
+            if silent_s > STALLED_S:
+                raise _stalled(connection, place, position, end)
+            yield _rows_before(end, messages)
     except KafkaException as failure:
         raise connection.error(failure) from failure
     finally:
         consumer.close()
         _give_back_memory()
+
+
+def _position(messages: Iterable[Message]) -> int:
+    """Return how far these have been read, by records and ends of partitions.
+
+    Raises:
+        KafkaException: no more will come.
+    """
+    position = 0
+    for message in messages:
+        error, offset = message.error(), message.offset() or 0
+        if error is None:
+            position = max(position, offset + 1)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            position = max(position, offset)
+        elif _lasts(error):
+            raise KafkaException(error)
+    return position
+
+
+def _rows_before(
+    end: int, messages: Iterable[Message]
+) -> Sequence[tuple[bytes, bytes | None, int]]:
+    return [
+        (message.key() or b"", message.value(), offset)
+        for message in messages
+        if message.error() is None and (offset := message.offset() or 0) < end
+    ]
+
+
+def _stalled(
+    connection: Connection, place: tuple[str, int], position: int, end: int
+) -> BrokerError:
+    topic, number = place
+    stands = f"{topic}/{number} stands at {position} of {end}"
+    return BrokerError(f"Kafka at {connection.bootstrap}: {stands} and sent nothing for a while")
+
+
+def _lasts(error: KafkaError) -> bool:
+    return error.fatal() or not (error.retriable() or error.code() in _PASSING)
 
 
 def _give_back_memory() -> None:
@@ -95,7 +140,7 @@ def by_partition(
             items.append(_record(message))
         elif error.code() == KafkaError._PARTITION_EOF:
             items.append(message.offset() or 0)
-        elif error.fatal() or not error.retriable():
+        elif _lasts(error):
             items.append(error)
     return found
 
