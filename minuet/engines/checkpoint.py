@@ -16,6 +16,7 @@ from minuet.engines.log import Append, Log
 from minuet.engines.options import Options
 from minuet.engines.partition import Partition
 
+PATIENCE_S = 1.0  # with partitions whose rows are not acked; then the others go on
 SLICE = 200  # rows packed before others get their turn: about 5 ms
 
 
@@ -82,11 +83,12 @@ class Checkpoints:
             self._records = 0
             self._some.clear()
             self._enough.clear()
-            for part in list(self._owner.parts.values()):
-                if part.storing.locked():
-                    self._some.set()  # its topic is slow: the others do not wait for it
-                else:
-                    self._owner.spawn(self._one(part))
+            free = [p for p in self._owner.parts.values() if not p.storing.locked()]
+            if len(free) < len(self._owner.parts):
+                self._some.set()  # some topic is slow: look again, but do not wait for it
+            under_way = [self._owner.spawn(self._one(part)) for part in free]
+            if under_way:
+                await asyncio.wait(under_way, timeout=PATIENCE_S)
 
     async def now(self, parts: Iterable[Partition]) -> None:
         """Checkpoint these partitions."""

@@ -92,7 +92,6 @@ class KafkaLog:
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
         self._unacked = 0
         self._loading = asyncio.Semaphore(LOADING_MOST)
-        self._admin = connection.admin()
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._acks: list[tuple[Append, int, KafkaError | None]] = []
         self._full: deque[Append] = deque()
@@ -185,6 +184,12 @@ class KafkaLog:
     # -- reading ---------------------------------------------------------------------------------
 
     def _read(self) -> None:
+        try:
+            self._guarded(self._follow)
+        finally:
+            self._consumer.close()  # or its partitions would wait for the session to time out
+
+    def _follow(self) -> None:
         consumer = self._consumer
         while not self._closing.is_set():
             self._obey()
@@ -197,7 +202,6 @@ class KafkaLog:
             for partition, items in by_partition(messages).items():
                 self._tell(self._deliver, partition, items)
         self._obey()
-        consumer.close()
 
     def _deliver(self, partition: int, items: list[Record | Unreadable | int | KafkaError]) -> None:
         records: list[Record | Unreadable] = []
@@ -250,7 +254,10 @@ class KafkaLog:
         if not places:
             return {}  # a member more than there are partitions
         asked = ConsumerGroupTopicPartitions(self._reads_from, places)
-        answer = self._admin.list_consumer_group_offsets([asked], request_timeout=REACH_S)
+        # A client of its own: one that outlives a restart of the broker was seen to ask the group's
+        # old coordinator for ever. It must also outlive its answers.
+        admin = self._connection.admin()
+        answer = admin.list_consumer_group_offsets([asked], request_timeout=REACH_S)
         found = answer[self._reads_from].result(2 * REACH_S).topic_partitions
         committed = {place.partition: place.offset for place in found}
         positions = {}

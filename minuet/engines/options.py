@@ -10,10 +10,11 @@ class Options:
     """How a unit runs.
 
     Args:
-        in_flight: handlers at once.
+        in_flight: handlers at once, beside those in threads.
         window: runs that may wait for a place before reading pauses; it goes on at half of it.
         checkpoint_ms: between two checkpoints; `checkpoint_records`: or after so many records.
-        threads: for sync steps with resources.
+        threads: for sync steps with resources, so many at once; a call that outlasts its step's
+            timeout keeps its thread, and its answer is taken when it comes.
         grace_s: how long a stop waits for handlers that run.
         append_again_s: after an append whose result is unknown.
     """

@@ -2,17 +2,20 @@
 
 A pure async step is driven by hand once and becomes a task only if it suspends: most never do. A
 step with resources is a task from the start, since what it awaits may ask for its task. A sync
-step with resources blocks, so it runs in a thread.
+step with resources blocks, so it runs in a thread, if there are any; nothing can end it from
+outside, so at its timeout it keeps its thread, and its answer is taken when it comes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from minuet.contracts.codec import Codec
@@ -21,10 +24,13 @@ from minuet.core.state import Entry
 from minuet.duration import parse_ms
 from minuet.engines.options import Options
 from minuet.engines.partition import Run
-from minuet.errors import GiveUp, RetryLater, UnreadableValue
+from minuet.errors import GiveUp, MinuetError, RetryLater, UnreadableValue
 from minuet.event.model import Event
 from minuet.step import Context, StepDefinition
 
+_LOG = logging.getLogger("minuet.worker")
+
+REASON_MOST = 500  # characters of what went wrong: it goes into headers and rows
 DECODED_MOST = 20_000  # events kept decoded, for joins; all are dropped at once when it is full
 
 
@@ -37,7 +43,15 @@ class Unbound:
 
 
 Ended = Event | Failure | Unbound
-_START_OF_TIME = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(slots=True)
+class _Places:
+    """Where runs of one kind take place, so many at once, and those that wait for one."""
+
+    most: int
+    taken: int = 0
+    waiting: deque[Run] = field(default_factory=deque)
 
 
 class Runner:
@@ -51,6 +65,7 @@ class Runner:
             resources; 0 runs them where they stand.
         ended: told of each run that ended.
         may_start: asked just before a run starts; no means it was dropped.
+        eased: told when fewer wait for a place.
     """
 
     def __init__(
@@ -62,43 +77,51 @@ class Runner:
         *,
         ended: Callable[[Run, Ended], None],
         may_start: Callable[[Run], bool],
+        eased: Callable[[], None] = lambda: None,
     ) -> None:
         self._steps = steps
         self._fixed = {
             name: {p: resources[r] for p, r in step.resources} for name, step in steps.items()
         }
         self._codec = codec
-        self._in_flight = options.in_flight
         self._ended = ended
         self._may_start = may_start
+        self._eased = eased
         self._pool: ThreadPoolExecutor | None = None
         if options.threads:
             self._pool = ThreadPoolExecutor(options.threads, "minuet-step")
-        self._ready: deque[Run] = deque()
+        self._places = _Places(options.in_flight)
+        self._threads = _Places(options.threads)
         self._decoded: dict[tuple[str, str], Event] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
-        self.active = 0
         self.started = 0
+
+    @property
+    def active(self) -> int:
+        """How many runs have started and not ended."""
+        return self._places.taken + self._threads.taken
 
     @property
     def waiting(self) -> int:
         """How many runs wait for a place."""
-        return len(self._ready)
+        return len(self._places.waiting) + len(self._threads.waiting)
 
     def submit(self, run: Run) -> None:
         """Run it now, or when there is a place."""
-        if self.active < self._in_flight:
+        places = self._places_for(self._steps[run.slot.step.name])
+        if places.taken < places.most:
             self._start(run)
         else:
-            self._ready.append(run)
+            places.waiting.append(run)
 
     def drop_waiting(self) -> None:
         """Forget what has not started."""
-        self._ready.clear()
+        self._places.waiting.clear()
+        self._threads.waiting.clear()
 
     def close(self) -> None:
         """Cancel what still runs; the log does not know of it, so it will be run again."""
-        self._ready.clear()
+        self.drop_waiting()
         for task in self._tasks:
             task.cancel()
         if self._pool is not None:
@@ -114,6 +137,9 @@ class Runner:
             arguments = self._bind(step, run)
         except _CannotRead as unreadable:
             self._ended(run, Unbound(unreadable.entry, unreadable.reason))
+            return
+        except MinuetError as trouble:  # the registry has no answer now
+            self._ended(run, Failure("retry", _in_words(trouble)))
             return
         if step.resources:
             self._outside(step, run, arguments)
@@ -160,35 +186,59 @@ class Runner:
             self._ended(run, failure_of(error))
             return
         if isinstance(result, _Suspended):
-            self._watch(run, asyncio.ensure_future(_resume(result)), step)
+            self._watch(run, asyncio.ensure_future(_resume(result)))
         else:
             self._ended(run, _checked(step, result))
 
     def _outside(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
         if step.is_async:
-            self._watch(run, asyncio.ensure_future(step.function(**arguments)), step)
+            self._watch(run, asyncio.ensure_future(step.function(**arguments)))
         elif self._pool is not None:
             loop = asyncio.get_running_loop()
-            call = loop.run_in_executor(self._pool, lambda: step.function(**arguments))
-            self._watch(run, call, step)
+            self._watch(
+                run, loop.run_in_executor(self._pool, lambda: step.function(**arguments))
+            )
         else:
             self._pure(step, run, arguments)
 
-    def _watch(self, run: Run, task: asyncio.Future[Any], step: StepDefinition) -> None:
-        self.active += 1
+    def _places_for(self, step: StepDefinition) -> _Places:
+        blocks = step.resources and not step.is_async and self._pool is not None
+        return self._threads if blocks else self._places
+
+    def _watch(self, run: Run, task: asyncio.Future[Any]) -> None:
+        step = self._steps[run.slot.step.name]
+        places = self._places_for(step)
+        places.taken += 1
         self._tasks.add(task)
         loop = asyncio.get_running_loop()
-        timeout = loop.call_later(step.spec.timeout_ms / 1000, task.cancel, "timeout")
+        late = partial(_warn, run) if places is self._threads else task.cancel
+        timeout = loop.call_later(step.spec.timeout_ms / 1000, late)
 
         def done(finished: asyncio.Future[Any]) -> None:
             timeout.cancel()
             self._tasks.discard(finished)
-            self.active -= 1
-            while self._ready and self.active < self._in_flight:
-                self._start(self._ready.popleft())
-            self._ended(run, _outcome(step, finished))
+            try:
+                self._ended(run, _outcome(step, finished))
+            finally:
+                places.taken -= 1
+                self._fill(places)
 
         task.add_done_callback(done)
+
+    def _fill(self, places: _Places) -> None:
+        before = self.waiting
+        while places.waiting and places.taken < places.most:
+            self._start(places.waiting.popleft())
+        if self.waiting < before:
+            self._eased()
+
+
+def _warn(run: Run) -> None:
+    step = run.slot.step
+    _LOG.warning(
+        "%s of %s: no answer within %s ms; a thread cannot be ended, so it is waited for",
+        step.name, run.key, step.spec.timeout_ms,
+    )  # fmt: skip
 
 
 def _outcome(step: StepDefinition, finished: asyncio.Future[Any]) -> Ended:
@@ -198,7 +248,7 @@ def _outcome(step: StepDefinition, finished: asyncio.Future[Any]) -> Ended:
     if isinstance(error, Exception):
         return failure_of(error)
     if error is not None:
-        return Failure("bug", repr(error))
+        return Failure("bug", _in_words(error))
     return _checked(step, finished.result())
 
 
@@ -211,16 +261,21 @@ def _checked(step: StepDefinition, result: object) -> Ended:
 
 def failure_of(error: Exception) -> Failure:
     """Return what an exception of a handler means for its slot."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    text = _in_words(error)
     match error:
         case RetryLater():
-            return Failure("retry", error.reason, parse_ms(error.after) if error.after else 0)
+            return Failure("retry", error.reason[:REASON_MOST], parse_ms(error.after) if error.after else 0)
         case GiveUp():
-            return Failure("reject", str(error))
+            return Failure("reject", str(error)[:REASON_MOST])
         case TimeoutError() | ConnectionError():
             return Failure("retry", text)
         case _:
             return Failure("bug", text)
+
+
+def _in_words(error: BaseException) -> str:
+    name, text = type(error).__name__, str(error)
+    return f"{name}: {text}"[:REASON_MOST] if text else name
 
 
 class _CannotRead(Exception):
