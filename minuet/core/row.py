@@ -113,13 +113,12 @@ _PLAIN = (
 
 def pack(plan: Plan, state: State) -> bytes:
     """Return the row of a state."""
-    needed = needed_types(plan, state)
-    entries = [_entry(plan, entry, needed) for entry in state.entries()]
-    entries.sort(key=lambda entry: entry["offset"])
+    rest = state.status.ended and not state.seen
+    entries = [] if rest else _entries(plan, state)
     kept = {entry["id"] for entry in entries}
     row = {name: getattr(state, name) for name in _PLAIN}
     row["status"] = state.status.value
-    row["rest"] = state.status.ended and not state.seen
+    row["rest"] = rest
     row["entries"] = entries
     row["seen"] = {i: digest for i, digest in state.seen.items() if i not in kept}
     row["tries"] = [
@@ -136,6 +135,13 @@ def pack(plan: Plan, state: State) -> bytes:
     out = BytesIO()
     fastavro.schemaless_writer(out, _PARSED, row)
     return out.getvalue()
+
+
+def _entries(plan: Plan, state: State) -> list[dict[str, Any]]:
+    needed = needed_types(plan, state)
+    entries = [_entry(plan, entry, needed) for entry in state.entries()]
+    entries.sort(key=lambda entry: entry["offset"])
+    return entries
 
 
 def _entry(plan: Plan, entry: Entry, needed: int) -> dict[str, Any]:
