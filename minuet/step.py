@@ -112,7 +112,8 @@ def step(
     Args:
         function: the step, when the decorator stands without arguments.
         retry: how often it is tried.
-        timeout: of one run.
+        timeout: of one run. An async step is cancelled then and tried again. A sync step cannot
+            be stopped: it is only reported, and its answer is taken when it comes.
         breaker: steps with the same name share a circuit breaker; empty for none.
         in_doubt: what to do when it may have taken effect and the saga fails: `ask` runs it again
             to learn, `park` waits for a person, `undo` undoes what perhaps was done. Default:

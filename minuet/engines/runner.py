@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from minuet.contracts.codec import Codec
 from minuet.core.settle import Failure
 from minuet.core.state import Entry
 from minuet.duration import parse_ms
+from minuet.engines.driving import Suspended, drive, resume
 from minuet.engines.options import Options
 from minuet.engines.partition import Run
 from minuet.errors import GiveUp, MinuetError, RetryLater, UnreadableValue
@@ -65,7 +66,6 @@ class Runner:
             resources; 0 runs them where they stand.
         ended: told of each run that ended.
         may_start: asked just before a run starts; no means it was dropped.
-        eased: told when fewer wait for a place.
     """
 
     def __init__(
@@ -77,16 +77,14 @@ class Runner:
         *,
         ended: Callable[[Run, Ended], None],
         may_start: Callable[[Run], bool],
-        eased: Callable[[], None] = lambda: None,
     ) -> None:
         self._steps = steps
         self._fixed = {
             name: {p: resources[r] for p, r in step.resources} for name, step in steps.items()
         }
         self._codec = codec
-        self._ended = ended
+        self._when_ended = ended
         self._may_start = may_start
-        self._eased = eased
         self._pool: ThreadPoolExecutor | None = None
         if options.threads:
             self._pool = ThreadPoolExecutor(options.threads, "minuet-step")
@@ -181,12 +179,12 @@ class Runner:
         try:
             result = step.function(**arguments)
             if step.is_async:
-                result = _drive(result)
+                result = drive(result)
         except Exception as error:
             self._ended(run, failure_of(error))
             return
-        if isinstance(result, _Suspended):
-            self._watch(run, asyncio.ensure_future(_resume(result)))
+        if isinstance(result, Suspended):
+            self._watch(run, asyncio.ensure_future(resume(result)))
         else:
             self._ended(run, _checked(step, result))
 
@@ -195,9 +193,7 @@ class Runner:
             self._watch(run, asyncio.ensure_future(step.function(**arguments)))
         elif self._pool is not None:
             loop = asyncio.get_running_loop()
-            self._watch(
-                run, loop.run_in_executor(self._pool, lambda: step.function(**arguments))
-            )
+            self._watch(run, loop.run_in_executor(self._pool, lambda: step.function(**arguments)))
         else:
             self._pure(step, run, arguments)
 
@@ -226,11 +222,21 @@ class Runner:
         task.add_done_callback(done)
 
     def _fill(self, places: _Places) -> None:
-        before = self.waiting
         while places.waiting and places.taken < places.most:
             self._start(places.waiting.popleft())
-        if self.waiting < before:
-            self._eased()
+
+    def _ended(self, run: Run, ended: Ended) -> None:
+        """Tell of an end, when those next in line are such as will end too.
+
+        Who is told weighs how many wait; were the last of these dropped unheard, nobody would.
+        """
+        for places in (self._places, self._threads):
+            while places.waiting:
+                following = places.waiting.popleft()
+                if self._may_start(following):
+                    places.waiting.appendleft(following)
+                    break
+        self._when_ended(run, ended)
 
 
 def _warn(run: Run) -> None:
@@ -264,7 +270,9 @@ def failure_of(error: Exception) -> Failure:
     text = _in_words(error)
     match error:
         case RetryLater():
-            return Failure("retry", error.reason[:REASON_MOST], parse_ms(error.after) if error.after else 0)
+            return Failure(
+                "retry", error.reason[:REASON_MOST], parse_ms(error.after) if error.after else 0
+            )
         case GiveUp():
             return Failure("reject", str(error)[:REASON_MOST])
         case TimeoutError() | ConnectionError():
@@ -282,38 +290,3 @@ class _CannotRead(Exception):
     def __init__(self, entry: Entry, reason: str) -> None:
         self.entry, self.reason = entry, reason
         super().__init__(reason)
-
-
-@dataclass(slots=True)
-class _Suspended:
-    """A coroutine that was driven up to its first wait, and what it waits for."""
-
-    coroutine: Coroutine[Any, Any, Any]
-    waits_for: Any
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        waits_for = self.waits_for
-        while True:
-            try:
-                sent = yield waits_for
-            except BaseException as error:
-                try:
-                    waits_for = self.coroutine.throw(error)
-                except StopIteration as end:
-                    return end.value
-            else:
-                try:
-                    waits_for = self.coroutine.send(sent)
-                except StopIteration as end:
-                    return end.value
-
-
-def _drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return _Suspended(coroutine, coroutine.send(None))
-    except StopIteration as end:
-        return end.value
-
-
-async def _resume(suspended: _Suspended) -> Any:
-    return await suspended
