@@ -114,7 +114,8 @@ def step(
         retry: how often it is tried.
         timeout: of one run. An async step is cancelled then and tried again. A sync step cannot
             be stopped: it is only reported, and its answer is taken when it comes.
-        breaker: steps with the same name share a circuit breaker; empty for none.
+        breaker: the name of the circuit breaker that it will share with others; part of the spec,
+            and not acted on yet.
         in_doubt: what to do when it may have taken effect and the saga fails: `ask` runs it again
             to learn, `park` waits for a person, `undo` undoes what perhaps was done. Default:
             `ask`, but `park` for the pivot and beyond.
