@@ -290,6 +290,12 @@ class Loop:
 
     def _may_start(self, run: Run) -> bool:
         """Look once more at what may have changed while the run waited for a place."""
+        wanted = self._is_wanted(run)
+        if not wanted and self._flow.held_back:
+            self._weigh()  # one less waits, and perhaps none is left whose end would tell
+        return wanted
+
+    def _is_wanted(self, run: Run) -> bool:
         part = run.part
         if not part.live or self._stopping:
             return False
