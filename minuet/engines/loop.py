@@ -290,10 +290,9 @@ class Loop:
 
     def _may_start(self, run: Run) -> bool:
         """Look once more at what may have changed while the run waited for a place."""
-        wanted = self._is_wanted(run)
-        if not wanted and self._flow.held_back:
-            self._weigh()  # one less waits, and perhaps none is left whose end would tell
-        return wanted
+        if self._flow.held_back:
+            self._weigh()  # one less waits
+        return self._is_wanted(run)
 
     def _is_wanted(self, run: Run) -> bool:
         part = run.part

@@ -61,7 +61,7 @@ def test_partitions_given_to_a_worker_under_pressure_are_read(play: Play) -> Non
         await world.ask(*SAGAS)
         await world.until(lambda: first.log.pauses > 0 and second.log.pauses > 0)
         await world.kill(second)
-        await world.started(first)
+        await world.until(lambda: len(first.loop.parts) == 4)
         gate.set()
         await world.ended(*SAGAS)
 
