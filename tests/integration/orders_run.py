@@ -76,6 +76,7 @@ class Worker:
 
     def __init__(self, process: subprocess.Popen[bytes], said: Path) -> None:
         self.process = process
+        self.was_told = False
         self._said = said
 
     @property
@@ -99,6 +100,7 @@ class Worker:
 
     def end(self, number: int) -> int:
         """Send a signal, wait, and return the exit code."""
+        self.was_told = True
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_S)
 
