@@ -1,8 +1,7 @@
 """The log on a real Kafka: librdkafka behind the seam.
 
-A thread waits for the consumer, and is the only one to touch it, so that the loop's thread never
-waits; what is read is handed over in batches, and what the loop wants of the consumer is queued and
-done between two polls. Another thread keeps a beat at which the loop serves delivery reports.
+Reading is a thread of its own (`native_member`). Another thread keeps a beat at which the loop
+serves delivery reports.
 """
 
 from __future__ import annotations
@@ -11,43 +10,23 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    Message,
-    TopicPartition,
-)
+from confluent_kafka import KafkaError, KafkaException, Message
 
-from minuet.engines.log import Append, Position, Sink, Unreadable
-from minuet.engines.native_reading import by_partition, patiently, stored_rows
-from minuet.event.record import Record
-from minuet.kafka.connection import REACH_S, Connection, describe
+from minuet.engines.log import Append, Sink
+from minuet.engines.native_member import Member
+from minuet.engines.native_reading import stored_rows
+from minuet.kafka.connection import Connection, describe
 
-POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
 PROMPT_MOST = 32  # while no more are on their way, each record goes out at once; else in bulk
 BULK_LINGER_MS = 2  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
-BATCH = 1_000
 LOADING_MOST = 2  # partitions whose rows are read at once; more only takes more memory
-REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
+FLUSH_S = 10.0  # for what has been handed over when the log is closed
+LOOK_S = 0.005  # between two looks whether it is all acked
 
-_CONSUMER = {
-    "auto.offset.reset": "error",
-    "enable.partition.eof": True,
-    "partition.assignment.strategy": "cooperative-sticky",
-    "session.timeout.ms": 6_000,
-    "heartbeat.interval.ms": 1_500,
-    "fetch.wait.max.ms": 100,
-    "queued.max.messages.kbytes": 16_384,
-    "fetch.queue.backoff.ms": 5,
-    "socket.nagle.disable": True,
-}
 _PRODUCER = {
     "queue.buffering.max.messages": 200_000,
     "message.timeout.ms": 30_000,
@@ -83,37 +62,27 @@ class KafkaLog:
         group: str, reads_from: str, client_id: str,
     ) -> None:  # fmt: skip
         self._connection = connection
-        self._topic = topic
         self._table = table
-        self._reads_from = reads_from
         own = {"group.id": group, "client.id": client_id}
-        self._consumer: Consumer = connection.consumer(**_CONSUMER, **own)
+        self._member = Member(connection, topic, reads_from, own)
         self._prompt = connection.producer(**_PRODUCER)
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
         self._unacked = 0
         self._loading = asyncio.Semaphore(LOADING_MOST)
-        self._commands: deque[Callable[[Consumer], None]] = deque()
         self._acks: list[tuple[Append, int, KafkaError | None]] = []
         self._full: deque[Append] = deque()
         self._awaited = threading.Event()
         self._awaits = False
         self._beaten = False
-        self._closing = threading.Event()
-        self._failure: KafkaException | None = None
-        self._threads: list[threading.Thread] = []
+        self._ends = threading.Event()
+        self._beating = threading.Thread(target=self._beat, name="minuet-acks", daemon=True)
 
     async def open(self, sink: Sink) -> None:
         """Join the group and begin to read."""
         self._sink = sink
         self._loop = asyncio.get_running_loop()
-        self._consumer.subscribe(
-            [self._topic],
-            on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost,
-        )  # fmt: skip
-        for name, work in (("minuet-read", self._read), ("minuet-acks", self._beat)):
-            thread = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._beating.start()
+        self._member.start(sink)
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -148,12 +117,12 @@ class KafkaLog:
         They are served on the loop's thread: a report served here would have to wait for the GIL,
         one by one, whenever the loop is busy. This thread only keeps the beat.
         """
-        while not self._closing.is_set():
-            self._awaited.wait(0.1)
+        while not self._ends.is_set():
+            self._awaited.wait()
             time.sleep(BEAT_S)
-            if not self._beaten and self._awaited.is_set():
+            if not self._beaten and not self._ends.is_set():
                 self._beaten = True
-                self._tell(self._serve_acks)
+                self._loop.call_soon_threadsafe(self._serve_acks)
 
     def _serve_acks(self) -> None:
         self._beaten = False
@@ -181,125 +150,19 @@ class KafkaLog:
         else:
             self._sink.failed(append, describe(error), final=error.code() in _REFUSED)
 
-    # -- reading ---------------------------------------------------------------------------------
-
-    def _read(self) -> None:
-        try:
-            self._guarded(self._follow)
-        finally:
-            self._consumer.close()  # or its partitions would wait for the session to time out
-
-    def _follow(self) -> None:
-        consumer = self._consumer
-        while not self._closing.is_set():
-            self._obey()
-            first = consumer.poll(POLL_S)
-            if self._failure is not None:
-                raise self._failure
-            if first is None:
-                continue
-            messages = [first, *consumer.consume(BATCH - 1, 0)]  # what is there, without waiting
-            for partition, items in by_partition(messages).items():
-                self._tell(self._deliver, partition, items)
-        self._obey()
-
-    def _deliver(self, partition: int, items: list[Record | Unreadable | int | KafkaError]) -> None:
-        records: list[Record | Unreadable] = []
-        end = None
-        for item in items:
-            if isinstance(item, int):
-                end = item
-            elif isinstance(item, KafkaError):
-                self._sink.broken(self._connection.error(item))
-                return
-            else:
-                records.append(item)
-        if records:
-            self._sink.read(partition, records)
-        if end is not None:
-            self._sink.reached(partition, end)
-
-    def _obey(self) -> None:
-        while self._commands:
-            self._commands.popleft()(self._consumer)
-
-    def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
-        self._loop.call_soon_threadsafe(told, *arguments)
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except KafkaException as failure:
-            if not self._closing.is_set():
-                self._tell(self._sink.broken, self._connection.error(failure))
-        except Exception as error:  # a thread must not end in silence
-            self._tell(self._sink.broken, error)
-
-    # -- the group (these run on the reading thread, inside a poll) -------------------------------
-
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        try:
-            positions = patiently(lambda: self._positions(consumer, partitions))
-        except KafkaException as failure:  # out of a callback it would come as what none can catch
-            self._failure = failure
-            return
-        starts = [TopicPartition(self._topic, n, at.start) for n, at in positions.items()]
-        consumer.incremental_assign(starts)
-        self._tell(self._sink.assigned, positions)
-
-    def _positions(
-        self, consumer: Consumer, partitions: list[TopicPartition]
-    ) -> dict[int, Position]:
-        places = [TopicPartition(p.topic, p.partition) for p in partitions]
-        if not places:
-            return {}  # a member more than there are partitions
-        asked = ConsumerGroupTopicPartitions(self._reads_from, places)
-        # A client of its own: one that outlives a restart of the broker was seen to ask the group's
-        # old coordinator for ever. It must also outlive its answers.
-        admin = self._connection.admin()
-        answer = admin.list_consumer_group_offsets([asked], request_timeout=REACH_S)
-        found = answer[self._reads_from].result(2 * REACH_S).topic_partitions
-        committed = {place.partition: place.offset for place in found}
-        positions = {}
-        for place in places:
-            low, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
-            start = committed.get(place.partition, OFFSET_BEGINNING)
-            positions[place.partition] = Position(start if low <= start <= high else low, high)
-        return positions
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        numbers = [p.partition for p in partitions]
-        given_back = asyncio.run_coroutine_threadsafe(self._give_back(numbers), self._loop)
-        try:
-            given_back.result(REVOKE_S)
-        except TimeoutError:
-            self._tell(self._sink.lost, numbers)
-        self._obey()
-        consumer.incremental_unassign(partitions)
-
-    async def _give_back(self, numbers: list[int]) -> None:
-        await self._sink.revoked(numbers)
-
-    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._tell(self._sink.lost, [p.partition for p in partitions])
-        consumer.incremental_unassign(partitions)
-
     # -- what the loop asks for ------------------------------------------------------------------
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit positions; the answer is not waited for."""
-        places = [TopicPartition(self._topic, n, offset) for n, offset in offsets.items()]
-        self._commands.append(lambda consumer: _quietly(consumer.commit, places))
+        self._member.commit(offsets)
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch no more of these for now."""
-        places = [TopicPartition(self._topic, number) for number in partitions]
-        self._commands.append(lambda consumer: _quietly_pause(consumer.pause, places))
+        self._member.pause(partitions)
 
     def resume(self, partitions: Iterable[int]) -> None:
         """Fetch these (again)."""
-        places = [TopicPartition(self._topic, number) for number in partitions]
-        self._commands.append(lambda consumer: _quietly_pause(consumer.resume, places))
+        self._member.resume(partitions)
 
     async def high_watermark(self, partition: int) -> int:
         """Ask the broker for the log's high watermark.
@@ -307,19 +170,7 @@ class KafkaLog:
         Raises:
             BrokerError: it does not say.
         """
-        place = TopicPartition(self._topic, partition)
-        answer: asyncio.Future[int] = self._loop.create_future()
-
-        def ask(consumer: Consumer) -> None:
-            try:
-                _, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
-            except KafkaException as failure:
-                self._tell(answer.set_exception, self._connection.error(failure))
-            else:
-                self._tell(answer.set_result, high)
-
-        self._commands.append(ask)
-        return await asyncio.shield(answer)
+        return await self._member.high_watermark(partition)
 
     async def rows(
         self, partition: int, start: int = 0, end: int | None = None
@@ -330,25 +181,22 @@ class KafkaLog:
                 yield chunk
 
     async def close(self) -> None:
-        """Flush, leave the group, end the threads."""
-        self._prompt.flush(10)
-        self._bulk.flush(10)
-        self._closing.set()
-        for thread in self._threads:
-            await asyncio.to_thread(thread.join, REVOKE_S)
+        """Flush, leave the group, end the threads.
 
+        All that time the beat goes on: leaving the group asks for a last checkpoint, which waits
+        for its acks.
+        """
+        await self._flushed()
+        await self._member.stop()
+        await self._flushed()
+        self._ends.set()
+        self._awaited.set()
+        if self._beating.is_alive():
+            await asyncio.to_thread(self._beating.join)
 
-def _quietly(commit: Callable[..., object], places: list[TopicPartition]) -> None:
-    """Commit; a position that is not stored is only read again."""
-    try:
-        commit(offsets=places, asynchronous=True)
-    except KafkaException:
-        return
-
-
-def _quietly_pause(change: Callable[..., object], places: list[TopicPartition]) -> None:
-    """Pause or resume; a partition that was taken away meanwhile needs neither."""
-    try:
-        change(places)
-    except KafkaException:
-        return
+    async def _flushed(self) -> None:
+        """Wait for acks, which the loop serves meanwhile; a flush would serve them elsewhere."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_S):
+                while self._unacked or self._full:
+                    await asyncio.sleep(LOOK_S)

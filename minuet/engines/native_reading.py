@@ -30,6 +30,39 @@ _ROWS = {"enable.partition.eof": True, "queued.max.messages.kbytes": 2_048}  # a
 _PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})
 
 
+AHEAD_MOST = 20_000  # records that are handed over and not yet folded; reading goes on at half
+AHEAD_MOST_BYTES = 32 * 2**20
+
+
+class Lead:
+    """How far reading is ahead of the loop.
+
+    Each count has one thread that writes it, so that none needs a lock.
+    """
+
+    def __init__(self) -> None:
+        self._read = self._read_bytes = 0
+        self._taken = self._taken_bytes = 0
+        self._far = False
+
+    def handed_over(self, items: int, size: int) -> None:
+        """Note what the reading thread gave to the loop."""
+        self._read += items
+        self._read_bytes += size
+
+    def delivered(self, items: int, size: int) -> None:
+        """Note what the loop took."""
+        self._taken += items
+        self._taken_bytes += size
+
+    def is_far(self) -> bool:
+        """Whether reading should wait: from the bound on, until it has come down to half of it."""
+        parts = 2 if self._far else 1
+        items, size = self._read - self._taken, self._read_bytes - self._taken_bytes
+        self._far = items > AHEAD_MOST // parts or size > AHEAD_MOST_BYTES // parts
+        return self._far
+
+
 def patiently(ask: Callable[[], T]) -> T:
     """Ask the broker again and again for a while.
 

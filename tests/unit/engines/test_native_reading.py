@@ -1,4 +1,4 @@
-"""Stored rows: where reading stands, and when it is over."""
+"""Reading: where it stands, when it is over, and how far it runs ahead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError, Message
 
 from minuet.engines import native_reading
-from minuet.engines.native_reading import stored_rows
+from minuet.engines.native_reading import AHEAD_MOST, AHEAD_MOST_BYTES, Lead, stored_rows
 from minuet.errors import BrokerError
 from minuet.kafka.connection import Connection
 
@@ -91,3 +91,23 @@ def test_a_broker_that_sends_nothing_more_is_an_error(monkeypatch: pytest.Monkey
     monkeypatch.setattr(native_reading, "STALLED_S", 0)
     with pytest.raises(BrokerError, match="stands at 4 of 10"):
         rows([Stored(3)])
+
+
+def test_reading_waits_above_the_bound_and_goes_on_at_half_of_it() -> None:
+    lead = Lead()
+    lead.handed_over(AHEAD_MOST, 0)
+    assert not lead.is_far()
+    lead.handed_over(1, 0)
+    assert lead.is_far()
+    lead.delivered(AHEAD_MOST // 2, 0)
+    assert lead.is_far()
+    lead.delivered(1, 0)
+    assert not lead.is_far()
+
+
+def test_large_records_are_bounded_by_their_bytes() -> None:
+    lead = Lead()
+    lead.handed_over(1, AHEAD_MOST_BYTES + 1)
+    assert lead.is_far()
+    lead.delivered(1, AHEAD_MOST_BYTES + 1)
+    assert not lead.is_far()

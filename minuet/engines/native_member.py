@@ -1,0 +1,256 @@
+"""A member of a consumer group: one thread waits for the consumer, and alone touches it.
+
+So the loop's thread never waits: what is read is handed over in batches, and what the loop wants of
+the consumer is queued and done between two polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+
+from minuet.engines.log import Position, Sink, Unreadable
+from minuet.engines.native_reading import Lead, by_partition, patiently
+from minuet.event.record import Record
+from minuet.kafka.connection import REACH_S, Connection
+
+POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
+BATCH = 1_000
+REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
+LEAVE_S = 5.0  # for the rest of leaving a group
+WAIT_S = 0.1  # for a loop that is far behind; then a poll, which serves rebalances
+SLICE_S = 0.003  # how long a command may have to wait meanwhile
+
+_CONSUMER = {
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+    "partition.assignment.strategy": "cooperative-sticky",
+    "session.timeout.ms": 6_000,
+    "heartbeat.interval.ms": 1_500,
+    "fetch.wait.max.ms": 100,
+    "queued.max.messages.kbytes": 16_384,
+    "fetch.queue.backoff.ms": 5,
+    "socket.nagle.disable": True,
+}
+
+
+class Member:
+    """Reads a log as one of a group, and tells a sink.
+
+    Args:
+        connection: where Kafka is.
+        topic: the log.
+        reads_from: the group whose commits say where reading begins.
+        own: the consumer's settings that say which group it joins, and as whom.
+    """
+
+    def __init__(
+        self, connection: Connection, topic: str, reads_from: str, own: Mapping[str, str]
+    ) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._reads_from = reads_from
+        self._consumer: Consumer = connection.consumer(**_CONSUMER, **own)
+        self._commands: deque[Callable[[Consumer], None]] = deque()
+        self._lead = Lead()
+        self._ends = threading.Event()
+        self._failure: KafkaException | None = None
+        self._thread = threading.Thread(target=self._run, name="minuet-read", daemon=True)
+
+    def start(self, sink: Sink) -> None:
+        """Join the group and begin to read; the sink is told on the thread of the loop of now."""
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost,
+        )  # fmt: skip
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Leave the group, which gives back what is assigned, and end the thread."""
+        self._ends.set()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, REVOKE_S + LEAVE_S)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._ends.is_set():
+                self._read()
+            self._obey()
+        except KafkaException as failure:
+            if not self._ends.is_set():
+                self._tell(self._sink.broken, self._connection.error(failure))
+        except Exception as error:  # a thread must not end in silence
+            self._tell(self._sink.broken, error)
+        finally:
+            self._consumer.close()  # or its partitions would wait for the session to time out
+
+    def _read(self) -> None:
+        self._obey()
+        held_back = self._held_back()
+        messages = [first] if (first := self._consumer.poll(POLL_S)) is not None else []
+        if self._failure is not None:
+            raise self._failure
+        if messages and not held_back:  # what else is there, without waiting
+            messages += self._consumer.consume(BATCH - 1, 0)
+        for partition, items in by_partition(messages).items():
+            size = sum(len(i.value or b"") for i in items if isinstance(i, Record | Unreadable))
+            self._lead.handed_over(len(items), size)
+            self._tell(self._deliver, partition, items, size)
+
+    def _held_back(self) -> bool:
+        """Wait a little for a loop that is far behind, and say whether it still is.
+
+        To pause the partitions instead would throw away what is fetched, and resuming takes up to a
+        second. The poll that follows serves rebalances, at the price of one record more.
+        """
+        until = time.monotonic() + WAIT_S
+        while (far := self._lead.is_far()) and time.monotonic() < until:
+            if self._ends.wait(SLICE_S):
+                break
+            self._obey()
+        return far
+
+    def _deliver(
+        self, partition: int, items: list[Record | Unreadable | int | KafkaError], size: int
+    ) -> None:
+        self._lead.delivered(len(items), size)
+        records: list[Record | Unreadable] = []
+        end = None
+        for item in items:
+            if isinstance(item, int):
+                end = item
+            elif isinstance(item, KafkaError):
+                self._sink.broken(self._connection.error(item))
+                return
+            else:
+                records.append(item)
+        if records:
+            self._sink.read(partition, records)
+        if end is not None:
+            self._sink.reached(partition, end)
+
+    def _obey(self) -> None:
+        while self._commands:
+            self._commands.popleft()(self._consumer)
+
+    def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
+        self._loop.call_soon_threadsafe(told, *arguments)
+
+    # -- the group (these run on the reading thread, inside a poll) -------------------------------
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            positions = patiently(lambda: self._positions(consumer, partitions))
+        except KafkaException as failure:  # out of a callback it would come as what none can catch
+            self._failure = failure
+            return
+        starts = [TopicPartition(self._topic, n, at.start) for n, at in positions.items()]
+        consumer.incremental_assign(starts)
+        self._tell(self._sink.assigned, positions)
+
+    def _positions(
+        self, consumer: Consumer, partitions: list[TopicPartition]
+    ) -> dict[int, Position]:
+        places = [TopicPartition(p.topic, p.partition) for p in partitions]
+        if not places:
+            return {}  # a member more than there are partitions
+        asked = ConsumerGroupTopicPartitions(self._reads_from, places)
+        # A client of its own: one that outlives a restart of the broker was seen to ask the group's
+        # old coordinator for ever. It must also outlive its answers.
+        admin = self._connection.admin()
+        answer = admin.list_consumer_group_offsets([asked], request_timeout=REACH_S)
+        found = answer[self._reads_from].result(2 * REACH_S).topic_partitions
+        committed = {place.partition: place.offset for place in found}
+        positions = {}
+        for place in places:
+            low, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
+            start = committed.get(place.partition, OFFSET_BEGINNING)
+            positions[place.partition] = Position(start if low <= start <= high else low, high)
+        return positions
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [p.partition for p in partitions]
+        given_back = asyncio.run_coroutine_threadsafe(self._give_back(numbers), self._loop)
+        try:
+            given_back.result(REVOKE_S)
+        except TimeoutError:
+            self._tell(self._sink.lost, numbers)
+        self._obey()
+        consumer.incremental_unassign(partitions)
+
+    async def _give_back(self, numbers: list[int]) -> None:
+        await self._sink.revoked(numbers)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._tell(self._sink.lost, [p.partition for p in partitions])
+        consumer.incremental_unassign(partitions)
+
+    # -- what the loop asks for ------------------------------------------------------------------
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit positions; the answer is not waited for."""
+        places = [TopicPartition(self._topic, n, offset) for n, offset in offsets.items()]
+        self._commands.append(lambda consumer: _quietly(consumer.commit, places))
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Fetch no more of these for now."""
+        places = [TopicPartition(self._topic, number) for number in partitions]
+        self._commands.append(lambda consumer: _quietly_pause(consumer.pause, places))
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """Fetch these (again)."""
+        places = [TopicPartition(self._topic, number) for number in partitions]
+        self._commands.append(lambda consumer: _quietly_pause(consumer.resume, places))
+
+    async def high_watermark(self, partition: int) -> int:
+        """Ask the broker for the log's high watermark.
+
+        Raises:
+            BrokerError: it does not say.
+        """
+        place = TopicPartition(self._topic, partition)
+        answer: asyncio.Future[int] = self._loop.create_future()
+
+        def ask(consumer: Consumer) -> None:
+            try:
+                _, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
+            except KafkaException as failure:
+                self._tell(answer.set_exception, self._connection.error(failure))
+            else:
+                self._tell(answer.set_result, high)
+
+        self._commands.append(ask)
+        return await asyncio.shield(answer)
+
+
+def _quietly(commit: Callable[..., object], places: list[TopicPartition]) -> None:
+    """Commit; a position that is not stored is only read again."""
+    try:
+        commit(offsets=places, asynchronous=True)
+    except KafkaException:
+        return
+
+
+def _quietly_pause(change: Callable[..., object], places: list[TopicPartition]) -> None:
+    """Pause or resume; a partition that was taken away meanwhile needs neither."""
+    try:
+        change(places)
+    except KafkaException:
+        return

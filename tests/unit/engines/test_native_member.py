@@ -1,0 +1,93 @@
+"""A member that reads faster than the loop works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from minuet.engines import native_member
+from minuet.engines.native_member import Member
+from minuet.engines.native_reading import AHEAD_MOST
+from minuet.kafka.connection import Connection
+
+
+class Message:
+    """A record without headers, of three bytes."""
+
+    def partition(self) -> int:
+        return 0
+
+    offset = partition
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 0
+
+    def value(self) -> bytes:
+        return b"abc"
+
+    key = value
+
+    def headers(self) -> None: ...
+
+    def error(self) -> None: ...
+
+
+class Consumer:
+    """There is always more to read."""
+
+    def poll(self, wait_s: float) -> Message:
+        return Message()
+
+    def consume(self, most: int, wait_s: float) -> list[Message]:
+        return [Message() for _ in range(most)]
+
+
+class Loop:
+    """Does nothing of what it is asked to, until it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[Callable[[], None]] = []
+
+    def call_soon_threadsafe(self, told: Callable[..., None], *arguments: Any) -> None:
+        self.asked.append(lambda: told(*arguments))
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+@pytest.fixture
+def member(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> Member:
+    monkeypatch.setattr(native_member, "WAIT_S", 0)
+    member = Member(Connection("127.0.0.1:1"), "a.events", "a", {"group.id": "a"})
+    member._consumer = cast(Any, Consumer())
+    member._loop = cast(Any, loop)
+    member._sink = cast(Any, SimpleNamespace(read=lambda *_: None))
+    return member
+
+
+def test_a_loop_that_is_far_behind_gets_one_record_a_poll_until_it_has_caught_up(
+    member: Member, loop: Loop
+) -> None:
+    while not member._lead.is_far():
+        member._read()
+    batches = AHEAD_MOST // native_member.BATCH + 1
+    assert len(loop.asked) == batches
+    member._read()
+    assert member._lead._read == batches * native_member.BATCH + 1
+    for do in loop.asked:
+        do()
+    member._read()
+    assert member._lead._read == (batches + 1) * native_member.BATCH + 1
+
+
+def test_what_is_asked_of_the_consumer_is_done_while_the_loop_is_behind(member: Member) -> None:
+    done: list[object] = []
+    member._lead.handed_over(AHEAD_MOST + 1, 0)
+    member._commands.append(done.append)
+    member._read()
+    assert done == [member._consumer]
