@@ -18,11 +18,13 @@ from confluent_kafka.admin import (
 )
 
 from minuet.errors import BrokerError, UsageError
+from minuet.kafka.repeats import Repeats
 
 REACH_S = 5.0  # a broker that is up answers in milliseconds; one that starts is waited for by `dev`
 
 _LOG = logging.getLogger("minuet.kafka")
 _LOG.addHandler(logging.NullHandler())  # librdkafka would else write its own lines to stderr
+_LOG.addFilter(Repeats())
 
 _CLIENT: Mapping[str, Any] = {"client.id": "minuet", "logger": _LOG}
 
