@@ -138,6 +138,11 @@ class Observer:
         self.look()
         return sum(1 for one in self.sagas.values() if one.begun and not one.ended)
 
+    def have_begun(self, keys: set[str]) -> bool:
+        """Whether all of these have."""
+        self.look()
+        return keys <= self.sagas.keys()
+
     def have_ended(self, keys: set[str]) -> bool:
         """Whether all of these have."""
         self.look()
