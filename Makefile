@@ -17,7 +17,7 @@ test: .venv/check.stamp  ## every test, those on the embedded broker too
 	$(BIN)/pytest $(if $(CI),,-m "not slow")
 
 check: .venv/check.stamp  ## what must be clean before a commit
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/pytest tests/unit
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/minuet schemas check && $(BIN)/pytest tests/unit
 
 bench: setup  ## the figures of this machine
 	@$(BIN)/minuet bench

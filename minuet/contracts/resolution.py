@@ -177,9 +177,9 @@ def _is_named(writer: Json, reader: type) -> bool:
     """Return whether a type has the writer's name, as Avro compares them, or had it."""
     if writer["name"].rpartition(".")[2] == reader.__name__:
         return True
-    space = full_name(reader).rpartition(".")[0]
+    space, dot, _ = full_name(reader).rpartition(".")
     former = contract_of(reader).formerly
-    return writer["name"] in {name if "." in name else f"{space}.{name}" for name in former}
+    return writer["name"] in {name if "." in name else f"{space}{dot}{name}" for name in former}
 
 
 def _kind(avro: Json) -> str:

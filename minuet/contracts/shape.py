@@ -62,7 +62,8 @@ def full_name(cls: type) -> str:
     module = cls.__module__
     inside = module == "minuet" or module.startswith("minuet.")
     said = contract_of(cls).namespace
-    return f"{said or ('minuet' if inside else module.rpartition('.')[2])}.{cls.__name__}"
+    space = said if said is not None else "minuet" if inside else module.rpartition(".")[2]
+    return f"{space}.{cls.__name__}" if space else cls.__name__
 
 
 class _Walk:

@@ -62,7 +62,7 @@ class Contract:
     """What `contract` said of a class; see there."""
 
     compatibility: Compatibility = "FULL_TRANSITIVE"
-    namespace: str = ""
+    namespace: str | None = None
     formerly: tuple[str, ...] = ()
     unknown: str = ""
 
@@ -70,7 +70,7 @@ class Contract:
 def contract(
     *,
     compatibility: Compatibility = "FULL_TRANSITIVE",
-    namespace: str = "",
+    namespace: str | None = None,
     formerly: Sequence[str] = (),
     unknown: str = "",
 ) -> Callable[[_C], _C]:
@@ -78,7 +78,7 @@ def contract(
 
     Args:
         compatibility: of an event: what a new version must keep to.
-        namespace: of the Avro name; else the last part of the module's name.
+        namespace: of the Avro name, empty for none; else the last part of the module's name.
         formerly: names it had, by which it is known in older versions.
         unknown: of an enum: the value that a symbol of a newer version is read as.
     """

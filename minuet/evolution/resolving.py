@@ -194,11 +194,11 @@ def _is_named(reader: Json, writer: Json) -> bool:
         return False
     if "name" not in reader or "name" not in writer or _kind(reader) != _kind(writer):
         return False
-    space, _, name = reader["name"].rpartition(".")
+    space, dot, name = reader["name"].rpartition(".")
     if writer["name"].rpartition(".")[2] == name:
         return True
     former = reader.get("aliases", ())
-    return writer["name"] in {each if "." in each else f"{space}.{each}" for each in former}
+    return writer["name"] in {each if "." in each else f"{space}{dot}{each}" for each in former}
 
 
 def _kind(schema: Json) -> str:
