@@ -21,8 +21,10 @@ class Status(StrEnum):
     COMPLETED = "completed"
     COMPENSATED = "compensated"
 
-    def __init__(self, value: str) -> None:
-        self.ended = value in ("completed", "compensated")  # the end event has been read
+    @property
+    def ended(self) -> bool:
+        """Whether the end event has been read."""
+        return self is Status.COMPLETED or self is Status.COMPENSATED
 
 
 class Place(StrEnum):

@@ -114,6 +114,13 @@ async def stored_rows(
         _give_back_memory()
 
 
+async def in_turn(places: asyncio.Semaphore, items: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Iterate once there is a place: what is iterated over opens nothing before."""
+    async with places:
+        async for item in items:
+            yield item
+
+
 def _position(messages: Iterable[Message]) -> int:
     """Return how far these have been read, by records and ends of partitions.
 
