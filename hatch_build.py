@@ -26,6 +26,7 @@ HOT = (
     "minuet/engines/log.py",
     "minuet/engines/loop.py",
     "minuet/engines/native.py",
+    "minuet/engines/native_records.py",
     "minuet/engines/partition.py",
     "minuet/engines/runner.py",
     "minuet/engines/saying.py",

@@ -1,4 +1,4 @@
-"""What is read from Kafka, in the words of the seam: sorted records, and stored rows."""
+"""Reading from Kafka beside the group: stored rows, patience, and how far ahead reading is."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from minuet.engines.log import Unreadable
+from minuet.engines.native_records import lasts
 from minuet.errors import BrokerError
-from minuet.event.record import Record, UnreadableHeaders, parse
 from minuet.kafka.connection import REACH_S, Connection
 
 T = TypeVar("T")
@@ -26,9 +25,6 @@ PATIENCE_S = 15.0  # with a broker that has no answer, as while leaders move
 STALLED_S = 30.0  # without any row: a broker that went away, or an open transaction
 ROWS_BATCH = 2_000
 _ROWS = {"enable.partition.eof": True, "queued.max.messages.kbytes": 2_048}  # a restore of many
-
-_PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})
-
 
 AHEAD_MOST = 20_000  # records that are handed over and not yet folded; reading goes on at half
 AHEAD_MOST_BYTES = 32 * 2**20
@@ -134,7 +130,7 @@ def _position(messages: Iterable[Message]) -> int:
             position = max(position, offset + 1)
         elif error.code() == KafkaError._PARTITION_EOF:
             position = max(position, offset)
-        elif _lasts(error):
+        elif lasts(error):
             raise KafkaException(error)
     return position
 
@@ -157,39 +153,8 @@ def _stalled(
     return BrokerError(f"Kafka at {connection.bootstrap}: {stands} and sent nothing for a while")
 
 
-def _lasts(error: KafkaError) -> bool:
-    return error.fatal() or not (error.retriable() or error.code() in _PASSING)
-
-
 def _give_back_memory() -> None:
     """Have the C library return what reading needed: of 485 MB after a million rows, 145."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, others need it less
     if trim is not None:
         trim(0)
-
-
-def by_partition(
-    messages: Iterable[Message],
-) -> dict[int, list[Record | Unreadable | int | KafkaError]]:
-    """Sort into partitions; an end of partition is its offset."""
-    found: dict[int, list[Record | Unreadable | int | KafkaError]] = {}
-    for message in messages:
-        items = found.setdefault(message.partition() or 0, [])
-        error = message.error()
-        if error is None:
-            items.append(_record(message))
-        elif error.code() == KafkaError._PARTITION_EOF:
-            items.append(message.offset() or 0)
-        elif _lasts(error):
-            items.append(error)
-    return found
-
-
-def _record(message: Message) -> Record | Unreadable:
-    key, value, headers = message.key(), message.value(), message.headers()
-    offset, time = message.offset() or 0, message.timestamp()[1]
-    try:
-        return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
-    except UnreadableHeaders as bad:
-        kept = list(headers or [])
-        return Unreadable(offset, time, key or b"", value or b"", kept, str(bad))  # type: ignore[arg-type]
