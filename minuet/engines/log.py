@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from minuet.event.record import Headers, Record
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Append:
     """A record to be written, and what to do when it has been.
 
@@ -35,6 +35,14 @@ class Append:
     acked: Callable[[Append, int], None] | None = field(default=None, repr=False)
     note: Any = field(default=None, repr=False)
     owner: Any = field(default=None, repr=False)
+
+    def __init__(
+        self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers,
+        event_id: str = "",
+    ) -> None:  # fmt: skip
+        self.topic, self.partition, self.key, self.value = topic, partition, key, value
+        self.headers, self.event_id = headers, event_id
+        self.acked, self.note, self.owner = None, None, None
 
 
 @dataclass(frozen=True, slots=True)

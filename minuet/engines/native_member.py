@@ -22,9 +22,10 @@ from confluent_kafka import (
 )
 
 from minuet.engines.log import Position, Sink
-from minuet.engines.native_reading import Lead, patiently
+from minuet.engines.native_reading import Lead
 from minuet.engines.native_records import Read, by_partition
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently
 
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BATCH = 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TypeVar
 
 from confluent_kafka import (
@@ -18,10 +18,10 @@ from confluent_kafka import (
 from minuet.engines.native_records import lasts
 from minuet.errors import BrokerError
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently
 
 T = TypeVar("T")
 
-PATIENCE_S = 15.0  # with a broker that has no answer, as while leaders move
 STALLED_S = 30.0  # without any row: a broker that went away, or an open transaction
 ROWS_BATCH = 2_000
 _ROWS = {"enable.partition.eof": True, "queued.max.messages.kbytes": 2_048}  # a restore of many
@@ -57,22 +57,6 @@ class Lead:
         items, size = self._read - self._taken, self._read_bytes - self._taken_bytes
         self._far = items > AHEAD_MOST // parts or size > AHEAD_MOST_BYTES // parts
         return self._far
-
-
-def patiently(ask: Callable[[], T]) -> T:
-    """Ask the broker again and again for a while.
-
-    Raises:
-        KafkaException: there was no answer in all that time.
-    """
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return ask()
-        except KafkaException:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
 
 
 async def stored_rows(

@@ -49,7 +49,7 @@ class UnreadableHeaders(ValueError):
     """A record without key or readable headers: it can change no saga."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)  # mypyc compiles a constructor that is written, no other
 class Record:
     """An event on the log.
 
@@ -71,7 +71,13 @@ class Record:
     headers: Mapping[str, bytes] = field(repr=False)
     digest: str = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __init__(  # noqa: PLR0913  (a record has so many parts)
+        self, key: str, offset: int, time: int, id: str, type: str, slot: str, value: bytes,
+        headers: Mapping[str, bytes],
+    ) -> None:  # fmt: skip
+        self.key, self.offset, self.time = key, offset, time
+        self.id, self.type, self.slot = id, type, slot
+        self.value, self.headers = value, headers
         self.digest = self.text(DIGEST)
 
     def text(self, name: str) -> str:
