@@ -20,7 +20,7 @@ check: .venv/check.stamp  ## what must be clean before a commit
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/pytest tests/unit
 
 bench: .venv/compiled.stamp  ## the figures of this machine, the hot path compiled
-	@PYTHONSAFEPATH=1 PYTHONPATH=.venv/compiled $(BIN)/minuet bench
+	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.venv/compiled $(BIN)/minuet bench
 
 clean:  ## back to a fresh clone; stops the project's broker and forgets its data
 	@test ! -d .minuet/broker || $(BIN)/minuet dev down
@@ -41,4 +41,4 @@ lock:  ## the lock files anew, from pyproject.toml
 	$(INSTALL) --require-hashes -r requirements-check.lock && $(EDITABLE) && touch $@
 
 .venv/compiled.stamp: $(shell find minuet -name '*.py') hatch_build.py | .venv/check.stamp
-	rm -rf .venv/compiled && MINUET_COMPILE=1 $(INSTALL) --quiet --no-deps --no-build-isolation --target .venv/compiled . && touch $@
+	rm -rf .venv/compiled && MINUET_COMPILE=$(if $(shell command -v cc),1,0) $(INSTALL) --quiet --no-deps --no-build-isolation --target .venv/compiled . && touch $@
