@@ -154,6 +154,13 @@ class Worker:
         assert line["state"] == state, line
         return line
 
+    def said(self) -> list[dict[str, Any]]:
+        """Everything that it has said, and that nobody waited for."""
+        lines = []
+        while not self._lines.empty():
+            lines.append(json.loads(self._lines.get()))
+        return lines
+
     def stop(self, number: signal.Signals) -> int:
         """Send it a signal; return its exit code."""
         self.process.send_signal(number)
