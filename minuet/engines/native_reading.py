@@ -185,4 +185,4 @@ def _record(message: Message) -> Record | Unreadable:
         return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
     except UnreadableHeaders as bad:
         kept = list(headers or [])
-        return Unreadable(offset, time, key or b"", value or b"", kept, str(bad))  # type: ignore[arg-type]
+        return Unreadable(offset, time, key or b"", value, kept, str(bad))  # type: ignore[arg-type]

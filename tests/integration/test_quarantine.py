@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -69,9 +68,7 @@ def cases(tmp_path: Path, kafka: str) -> Iterator[list[Case]]:
         found = []
         for how in HOW:
             found.append(Case(tmp_path / how, kafka, how))
-            process = found[-1].worker.process
-            stack.callback(process.wait, 60)
-            stack.callback(process.send_signal, signal.SIGTERM)
+            stack.callback(found[-1].worker.end)
         yield found
 
 
