@@ -83,7 +83,7 @@ class Quarantine(Guard):
         self._memory = memory
         self.journal: Journal = memory.open_journal()
         self._held: deque[tuple[Run, Callable[[Run], None]]] = deque()
-        self._lane: set[str] = set()
+        self._lane: dict[str, int] = {}  # suspects that run, and beside how many each may
         self._harmless: list[str] = []
         self._apart_until = 0.0
         self._apart_left_s = APART_MOST_S
@@ -116,8 +116,11 @@ class Quarantine(Guard):
             return Failure("poison", f"{suspect.deaths} runs of it killed the process")
         if suspect is None or suspect.deaths < WATCHED_FROM:
             waits = self._is_apart()
-        elif not (waits := len(self._lane) >= self._width(suspect)):
-            self._alone(name)
+        else:
+            width = self._width(suspect)
+            waits = len(self._lane) >= min([width, *self._lane.values()])
+            if not waits:
+                self._alone(name, width)
         if waits:
             self._held.append((run, submit))
         return waits
@@ -125,10 +128,10 @@ class Quarantine(Guard):
     def _is_apart(self) -> bool:
         return bool(self._lane) and asyncio.get_running_loop().time() < self._apart_until
 
-    def _alone(self, name: str) -> None:
+    def _alone(self, name: str, width: int) -> None:
         """Let a suspect run, and for a while nothing beside it."""
         loop = asyncio.get_running_loop()
-        self._lane.add(name)
+        self._lane[name] = width
         apart_s = min(APART_S, self._apart_left_s)
         self._apart_left_s -= apart_s
         self._apart_until = loop.time() + apart_s
@@ -143,7 +146,7 @@ class Quarantine(Guard):
         """Note that a run has ended, and the process lives."""
         name = _name(run)
         if name in self._lane:
-            self._lane.discard(name)
+            del self._lane[name]
             now = asyncio.get_running_loop().time()
             self._apart_left_s += max(0.0, self._apart_until - now)  # what was not needed
             self._apart_until = now
