@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -55,10 +56,8 @@ class Figures(Collector):
         found.update("quarantined" if one.quarantined else "suspected" for one in suspects)
         text = "Runs and values that processes died of."
         yield self._gauge("crash_suspects", text, _by(found), "state")
-        breakers: Mapping[str, object] = getattr(loop, "breakers", dict)()
-        states: Rows = {
-            (name, str(getattr(each, "state", each))): 1.0 for name, each in breakers.items()
-        }
+        breakers: Iterable[Any] = getattr(loop, "breakers", tuple)()
+        states: Rows = {(one.name, one.state): 1 for one in breakers}
         yield self._gauge("breaker_state", "1 for the state it is in.", states, "breaker", "state")
 
     def _of_partitions(self) -> Iterator[Metric]:

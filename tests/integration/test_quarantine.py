@@ -19,7 +19,7 @@ from tests.integration.killers import Killers
 pytestmark = pytest.mark.kafka
 
 HOW = ("decode", "plain-exit", "thread", "async", "elsewhere")
-BLOCKED_MOST_S = 30.0
+BLOCKED_MOST_S = 120.0  # 18 s when nothing else runs: three times a session of 6 s that ends
 PATIENCE_S = 150.0
 
 
@@ -80,6 +80,7 @@ def test_what_kills_three_times_is_quarantined_and_everything_else_goes_on(
         assert time.monotonic() < until, [case.how for case in waiting]
         waiting = [case for case in waiting if not case.is_over()]
         time.sleep(0.2)
+    print({case.how: case.blocked_s for case in cases})  # noqa: T201
     for case in cases:
         _is_right(case)
     assert [c.how for c in cases if c.blocked_s > BLOCKED_MOST_S] == []
@@ -98,5 +99,8 @@ def _is_right(case: Case) -> None:
     code, out, _ = project.run("saga", "show", project.name, "bad", "--json")
     assert (code, "killed the process" in out) == (0, True), out
     project.send(after="kindly")
-    project.ended(8)
+    until = time.monotonic() + PATIENCE_S
+    while ("after", "SagaCompleted") not in {(r.key, r.type) for r in records(project)}:
+        assert time.monotonic() < until, case.how
+        time.sleep(0.2)
     assert len(case.deaths()) == DEATHS_MOST
