@@ -37,9 +37,7 @@ def set_up(shape: LogFormat, *, verbose: bool) -> None:
         ends.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
     handler = logging.StreamHandler()
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=ends, keep_exc_info=True
-        )
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=ends)
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -48,10 +46,8 @@ def set_up(shape: LogFormat, *, verbose: bool) -> None:
 
 def _where(_logger: object, _name: str, line: EventDict) -> EventDict:
     """Say of an exception its type and where it was, not its text: that may hold anything."""
-    record = line.get("_record")
-    trouble = record.exc_info if isinstance(record, logging.LogRecord) else None
-    line.pop("exc_info", None)
-    if trouble and trouble[0] is not None:
+    trouble = line.pop("exc_info", None)
+    if isinstance(trouble, tuple) and trouble[0] is not None:
         frames = traceback.extract_tb(trouble[2])
         line["exception"] = trouble[0].__name__
         line["at"] = [f"{one.filename}:{one.lineno} {one.name}" for one in frames[-FRAMES:]]
