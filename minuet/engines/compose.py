@@ -206,5 +206,5 @@ def held(saga_id: str, entry: Entry) -> Unreadable:
         (ID, entry.id.encode()), (TYPE, entry.type.encode()),
         (SCHEMA, entry.schema), (DIGEST, entry.digest.encode()),
     ]  # fmt: skip
-    key = saga_id.encode()
-    return Unreadable(entry.offset, entry.time, key, entry.value or b"", headers, "")
+    key, value = saga_id.encode(), entry.value or None  # none was there, or an empty one: as good
+    return Unreadable(entry.offset, entry.time, key, value, headers, "")

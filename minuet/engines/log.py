@@ -52,7 +52,7 @@ class Unreadable:
     offset: int
     time: int
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: Headers
     reason: str
 

@@ -72,6 +72,7 @@ class Loop:
         self.plan: Plan = compile_plan(unit.workflow.spec)
         self.parts: dict[int, Partition] = {}
         self.folded = 0
+        self.joined = False
         self.stopped: asyncio.Event = asyncio.Event()
         self.error: Exception | None = None
         self._log = log
@@ -108,6 +109,16 @@ class Loop:
     def coordinates(self) -> bool:
         """Whether this unit has the coordinator's part."""
         return self.unit.coordinates
+
+    @property
+    def runner(self) -> Runner:
+        """What runs the handlers."""
+        return self._runner
+
+    @property
+    def log(self) -> Log:
+        """Where records come from and go to."""
+        return self._log
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -163,6 +174,8 @@ class Loop:
 
     def assigned(self, positions: Mapping[int, Position]) -> None:
         """Begin with new partitions: load their rows, then read on from the last commit."""
+        self._runner.guard.learn()
+        self.joined = True
         for number, position in positions.items():
             part = self.parts[number] = Partition.of(self.plan, number, position)
             self.spawn(self._restore(part))
@@ -176,6 +189,7 @@ class Loop:
 
     def lost(self, partitions: Iterable[int]) -> None:
         """Somebody else owns them by now: store nothing."""
+        self.joined = False
         self._end(list(partitions))
 
     def _end(self, partitions: Iterable[int]) -> None:

@@ -62,7 +62,7 @@ class KafkaLog:
         group: str, reads_from: str, client_id: str,
     ) -> None:  # fmt: skip
         self._connection = connection
-        self._table = table
+        self._topic, self._table = topic, table
         own = {"group.id": group, "client.id": client_id}
         self._member = Member(connection, topic, reads_from, own)
         self._prompt = connection.producer(**_PRODUCER)
@@ -171,6 +171,10 @@ class KafkaLog:
             BrokerError: it does not say.
         """
         return await self._member.high_watermark(partition)
+
+    async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the log's high watermarks as the last fetches told them."""
+        return await self._member.known_highs(partitions)
 
     def rows(
         self, partition: int, start: int = 0, end: int | None = None

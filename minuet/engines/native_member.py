@@ -229,6 +229,27 @@ class Member:
         self._commands.append(ask)
         return await asyncio.shield(answer)
 
+    async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the log's high watermarks as the last fetches told them; asks nobody."""
+        answer: asyncio.Future[dict[int, int]] = self._loop.create_future()
+        places = [TopicPartition(self._topic, number) for number in partitions]
+
+        def look(consumer: Consumer) -> None:
+            found = {}
+            for place in places:
+                known = consumer.get_watermark_offsets(place, cached=True)
+                if known is not None and known[1] >= 0:
+                    found[place.partition] = known[1]
+            self._tell(_answer, answer, found)
+
+        self._commands.append(look)
+        return await answer
+
+
+def _answer(answer: asyncio.Future[dict[int, int]], found: dict[int, int]) -> None:
+    if not answer.done():
+        answer.set_result(found)
+
 
 def _quietly(commit: Callable[..., object], places: list[TopicPartition]) -> None:
     """Commit; a position that is not stored is only read again."""

@@ -43,7 +43,7 @@ def by_partition(messages: Iterable[Message]) -> dict[int, Read]:
         error = message.error()
         if error is None:
             record = _record(message)
-            read.size += len(record.value)
+            read.size += len(record.value or b"")
             read.records.append(record)
         elif error.code() == KafkaError._PARTITION_EOF:
             read.end = message.offset() or 0
@@ -64,4 +64,4 @@ def _record(message: Message) -> Record | Unreadable:
         return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
     except UnreadableHeaders as bad:
         kept = list(headers or [])
-        return Unreadable(offset, time, key or b"", value or b"", kept, str(bad))  # type: ignore[arg-type]
+        return Unreadable(offset, time, key or b"", value, kept, str(bad))  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from minuet.duration import parse_ms
 from minuet.engines.driving import Suspended, drive, resume
 from minuet.engines.options import Options
 from minuet.engines.partition import Run
+from minuet.engines.quarantine import NO_GUARD, Guard
 from minuet.errors import GiveUp, MinuetError, RetryLater, UnreadableValue
 from minuet.event.model import Event
 from minuet.step import Context, StepDefinition
@@ -93,6 +94,7 @@ class Runner:
         self._decoded: dict[tuple[str, str], Event] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self.started = 0
+        self.guard: Guard = NO_GUARD
 
     @property
     def active(self) -> int:
@@ -126,7 +128,7 @@ class Runner:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, run: Run) -> None:
-        if not self._may_start(run):
+        if not self._may_start(run) or (self.guard.suspects and self._is_stopped(run)):
             return
         run.tries += 1
         self.started += 1
@@ -143,6 +145,13 @@ class Runner:
             self._outside(step, run, arguments)
         else:
             self._pure(step, run, arguments)
+
+    def _is_stopped(self, run: Run) -> bool:
+        stopped = self.guard.stops(run, self.submit)
+        if isinstance(stopped, Failure):
+            run.tries += 1
+            self._ended(run, stopped)
+        return bool(stopped)
 
     def _bind(self, step: StepDefinition, run: Run) -> dict[str, Any]:
         slot = run.slot
@@ -176,24 +185,31 @@ class Runner:
         return event
 
     def _pure(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
+        self.guard.begin(run)
         try:
             result = step.function(**arguments)
             if step.is_async:
                 result = drive(result)
-        except Exception as error:
-            self._ended(run, failure_of(error))
-            return
-        if isinstance(result, Suspended):
-            self._watch(run, asyncio.ensure_future(resume(result)))
+        except (Exception, SystemExit) as error:
+            result = failure_of(error)
+        finally:
+            self.guard.end()
+        if isinstance(result, Failure):
+            self._ended(run, result)
+        elif isinstance(result, Suspended):
+            rest = self.guard.watch(run, partial(resume, result))
+            self._watch(run, asyncio.ensure_future(rest))
         else:
             self._ended(run, _checked(step, result))
 
     def _outside(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
         if step.is_async:
-            self._watch(run, asyncio.ensure_future(step.function(**arguments)))
+            coroutine = self.guard.watch(run, partial(step.function, **arguments))
+            self._watch(run, asyncio.ensure_future(coroutine))
         elif self._pool is not None:
             loop = asyncio.get_running_loop()
-            self._watch(run, loop.run_in_executor(self._pool, lambda: step.function(**arguments)))
+            call = partial(step.function, **arguments)
+            self._watch(run, loop.run_in_executor(self._pool, self.guard.thread, run, call))
         else:
             self._pure(step, run, arguments)
 
@@ -230,6 +246,8 @@ class Runner:
 
         Who is told weighs how many wait; were the last of these dropped unheard, nobody would.
         """
+        if self.guard.suspects:
+            self.guard.cleared(run)
         for places in (self._places, self._threads):
             while places.waiting:
                 following = places.waiting.popleft()
@@ -241,10 +259,9 @@ class Runner:
 
 def _warn(run: Run) -> None:
     step = run.slot.step
-    _LOG.warning(
-        "%s of %s: no answer within %s ms; a thread cannot be ended, so it is waited for",
-        step.name, run.key, step.spec.timeout_ms,
-    )  # fmt: skip
+    about = {"saga": run.key, "step": step.name, "slot": run.slot.id}
+    text = "no answer within %s ms; a thread cannot be ended, so it is waited for"
+    _LOG.warning(text, step.spec.timeout_ms, extra=about)
 
 
 def _outcome(step: StepDefinition, finished: asyncio.Future[Any]) -> Ended:
@@ -265,7 +282,7 @@ def _checked(step: StepDefinition, result: object) -> Ended:
     return Failure("bug", f"{step.spec.name} returned {type(result).__name__}, not {allowed}")
 
 
-def failure_of(error: Exception) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     """Return what an exception of a handler means for its slot."""
     text = _in_words(error)
     match error:

@@ -104,10 +104,11 @@ def parse(
     """Read a record's key and headers.
 
     Raises:
-        UnreadableHeaders: no key, no value, no id or type, or they are not UTF-8.
+        UnreadableHeaders: no key, no id or type, or they are not UTF-8. A value that is not there
+            is one that cannot be read, as an empty one: an affair of its saga.
     """
-    if not key or not headers or value is None:
-        missing = "key" if not key else "headers" if not headers else "value"
+    if not key or not headers:
+        missing = "headers" if key else "key"
         message = f"the record at offset {offset} has no {missing}"
         raise UnreadableHeaders(message)
     given = dict(headers)
@@ -118,7 +119,7 @@ def parse(
         slot = fields.get(SLOT)
         return Record(
             key.decode(), offset, time, fields[ID].decode(), fields[TYPE].decode(),
-            slot.decode() if slot is not None else "", value, fields,
+            slot.decode() if slot is not None else "", value or b"", fields,
         )  # fmt: skip
     except KeyError as missing_header:
         message = f"the record at offset {offset} has no header {missing_header}"
