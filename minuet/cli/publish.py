@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -14,20 +14,33 @@ from typing import Annotated, Any, BinaryIO, cast
 
 import typer
 
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    ProjectOption,
+    connection,
+    print_json,
+    project_folder,
+)
+from minuet.cli.outside import publishable
 from minuet.cli.progress import progress
+from minuet.cli.published import result, say
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
+from minuet.contracts.schema import avro_schema
 from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.kafka import topics
+from minuet.kafka.identity import topic_id
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.writer import Writer
 from minuet.publish import batch as batches
-from minuet.publish.batch import Batch
+from minuet.publish.batch import Batch, Terms
 from minuet.publish.envelope import Envelope
 from minuet.publish.rejects import Rejects
+from minuet.publish.resume import Journal, place
 from minuet.publish.source import Reader, read_csv, read_json_lines
+from minuet.publish.where import Where
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
@@ -38,10 +51,15 @@ kept in --rejects FILE. An id already used with the same content is a duplicate,
 content a conflict. Accepted, duplicate, conflict and rejected add up to the lines read. \
 Doing it again is safe: the log takes the same event twice for once.
 
+After Ctrl-C, a kill or a lost broker the same command goes on where it stopped, if the input is \
+a file that still begins with the same lines.
+
 Exit 1 when a line was rejected, in conflict or not acknowledged; 130 after Ctrl-C, which still \
 waits for what was sent.
 
 Example: minuet publish orders OrderPlaced --file orders.jsonl --rejects bad.jsonl
+
+Example: minuet publish orders OrderPlaced --file all.jsonl --where 'country == "DE"' --rate 500
 """
 _INTERRUPTED = "interrupted"
 _EXIT_INTERRUPTED = 130
@@ -60,6 +78,16 @@ class _Wish:
     check: bool
     dry_run: bool
     id_field: str
+    where: str
+    rate: float
+    from_start: bool
+    bootstrap: str
+    project: Path | None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a second run can go on: with --check, the log itself says what is there."""
+        return self.file.is_file() and not (self.check or self.dry_run)
 
 
 def register(app: typer.Typer) -> None:
@@ -86,27 +114,42 @@ def publish(  # noqa: PLR0913  (Typer wants a parameter for each option)
     id_field: Annotated[
         str, typer.Option("--id-field", help="The field that is the upstream id.", metavar="FIELD")
     ] = "",
+    where: Annotated[
+        str, typer.Option("--where", help="Only events that fulfil this; in CEL.", metavar="EXPR")
+    ] = "",
+    rate: Annotated[
+        float, typer.Option("--rate", min=0, help="At most so many a second; 0: no limit.")
+    ] = 0,
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Do not go on where an earlier run stopped.")
+    ] = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
     """Publish the lines and print what became of them."""
-    wish = _Wish(workflow, event, file, format, rejects, check, dry_run, id_field)
+    wish = _Wish(
+        workflow, event, file, format, rejects, check, dry_run, id_field, where, rate, from_start,
+        bootstrap, project,
+    )  # fmt: skip
     loaded = projects.load(workflow, project)
     model = _model(loaded, wish)
+    condition = Where(where, model) if where else None
     with ExitStack() as stack:
         stream = _open(wish, stack)
         kept = Rejects(_rejects_file(wish, stack))
-        batch = _batch(wish, loaded, model, kept, (bootstrap, project))
+        terms = Terms(id_field=id_field, where=condition, rate=rate)
+        batch, journal = _batch(wish, loaded, model, kept, (terms, stream))
         ended = stack.enter_context(_interrupts(batch))
         show = stack.enter_context(progress(stream, quiet=json))
         began = monotonic()
         batch.run(_reader(wish)(stream, model), show)
-    result = _result(wish, batch, monotonic() - began)
+    found = result(batch, journal, monotonic() - began)
     if json:
-        print_json(result)
+        head = {"workflow": workflow, "event": event, "dry_run": dry_run}
+        print_json({**head, **found})
     else:
-        _print(result, wish)
+        say(found, dry_run=dry_run, kept=rejects is not None, resumable=journal is not None)
     code = ended.get("code") or (0 if batch.tally.clean and not batch.stopped else 1)
     raise typer.Exit(code)
 
@@ -116,39 +159,52 @@ def _batch(
     workflow: Workflow,
     model: type[Event],
     rejects: Rejects,
-    place: tuple[str, Path | None],
-) -> Batch:
+    more: tuple[Terms, BinaryIO],
+) -> tuple[Batch, Journal | None]:
+    terms, stream = more
     spec = workflow.spec
     if wish.dry_run and not wish.check:
         codec = Codec([model], LocalRegistry())
-        envelope = Envelope(spec.name, spec.key, [model], codec)
-        return Batch(envelope, None, rejects, id_field=wish.id_field)
-    kafka = connection(*place)
+        return Batch(Envelope(spec.name, spec.key, [model], codec), None, rejects, terms), None
+    kafka = connection(wish.bootstrap, wish.project)
     topics.check(kafka, spec)
     writer = None if wish.dry_run else Writer(kafka, spec.log_topic, **batches.SETTINGS)
     codec = Codec([model], LocalRegistry() if wish.dry_run else TopicRegistry(kafka))
     codec.register()
     envelope = Envelope(spec.name, spec.key, [model], codec)
-    known = batches.on_log(kafka, spec.log_topic, wish.event) if wish.check else None
-    return Batch(envelope, writer, rejects, on_log=known, id_field=wish.id_field)
+    journal = None
+    if wish.check:
+        terms = replace(terms, on_log=batches.on_log(kafka, spec.log_topic, wish.event))
+    elif wish.resumable:
+        journal = _journal(wish, model, topic_id(kafka, spec.log_topic), stream)
+        terms = replace(terms, journal=journal)
+    return Batch(envelope, writer, rejects, terms), journal
+
+
+def _journal(wish: _Wish, model: type[Event], topic: str, stream: BinaryIO) -> Journal:
+    """What an earlier run left of the same input, sent to the same topic in the same way."""
+    file = place(
+        project_folder(wish.project) / ".minuet" / "publish",
+        *(topic, wish.event, str(wish.file.resolve()), wish.format, wish.id_field, wish.where),
+        avro_schema(model).fingerprint,
+    )
+    if wish.from_start:
+        file.unlink(missing_ok=True)
+    journal = Journal(file, stream)
+    if journal.begun.line:
+        typer.echo(f"resumed at line {journal.begun.line + 1}", err=True)
+    elif journal.changed:
+        text = f"{wish.file} has changed since it was published in part: from line 1 again"
+        typer.echo(text, err=True)
+    return journal
 
 
 def _model(workflow: Workflow, wish: _Wish) -> type[Event]:
     """The event's class; only what comes from outside may be published."""
-    spec = workflow.spec
-    inside = {name for step in spec.steps for name in step.says}
-    inside |= {undo.request for undo in spec.undo} | {deadline.type for deadline in spec.deadlines}
-    outside = [name for name in workflow.models if name not in inside]
-    if wish.event not in outside:
-        known = ", ".join(sorted(outside))
-        if wish.event in inside:
-            message = f"{wish.event} is said by the workflow itself; publish one of: {known}"
-        else:
-            message = f"{wish.workflow} has no event {wish.event}; publish one of: {known}"
-        raise UsageError(message)
-    model = workflow.models[wish.event]
+    model = publishable(workflow, wish.event)
     if wish.id_field and wish.id_field not in model.model_fields:
-        message = f"--id-field {wish.id_field}: {wish.event} has no such field"
+        known = ", ".join(model.model_fields)
+        message = f"--id-field {wish.id_field}: {wish.event} has no such field; it has: {known}"
         raise UsageError(message)
     return model
 
@@ -202,39 +258,3 @@ def _interrupts(batch: Batch) -> Iterator[dict[str, int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _result(wish: _Wish, batch: Batch, seconds: float) -> dict[str, Any]:
-    tally = batch.tally
-    return {
-        "workflow": wish.workflow,
-        "event": wish.event,
-        "dry_run": wish.dry_run,
-        "lines": tally.lines,
-        **asdict(tally),
-        "stopped": batch.stopped,
-        "seconds": round(seconds, 3),
-        "lines_per_s": round(tally.lines / seconds) if seconds else 0,
-        "problems": [one._asdict() for one in batch.rejects.shown],
-    }
-
-
-def _print(result: dict[str, Any], wish: _Wish) -> None:
-    for one in result["problems"]:
-        typer.echo(f"line {one['line']}: {one['reason']}", err=True)
-    bad = result["rejected"] + result["conflict"] + result["failed"]
-    if bad > len(result["problems"]):
-        rest = bad - len(result["problems"])
-        hint = "" if wish.rejects else "; --rejects FILE keeps them all"
-        typer.echo(f"and {rest} more{hint}", err=True)
-    if result["stopped"]:
-        typer.echo(f"stopped after {result['lines']} lines: {result['stopped']}", err=True)
-        typer.echo("run it again: what is on the log already changes nothing", err=True)
-    published = "accepted (dry run)" if wish.dry_run else "published"
-    count = result["accepted"] if wish.dry_run else result["published"]
-    parts = [f"{count} {published}"]
-    parts += [f"{result[name]} {name}" for name in ("duplicate", "conflict", "rejected")]
-    if result["failed"]:
-        parts.append(f"{result['failed']} not acknowledged")
-    speed = f"{result['seconds']:.1f} s, {result['lines_per_s']} lines/s"
-    typer.echo(f"{result['lines']} lines: {', '.join(parts)} ({speed})")
