@@ -53,7 +53,7 @@ def read_json_lines(stream: BinaryIO, model: type[Event]) -> Iterator[Row]:
             text = text.removeprefix(_BOM)
         if not text.strip():
             continue
-        if _LONG_NUMBER.search(text) and (reason := _lossy(text)):
+        if reason := cut_short(text):
             yield Row(number, text, None, reason)
             continue
         try:
@@ -145,8 +145,10 @@ def _why(error: ValidationError) -> str:
     return "; ".join(parts) + (f"; and {more} more" if more else "")
 
 
-def _lossy(text: bytes) -> str:
-    """Why a line with a long number is refused; empty when no digit would be lost."""
+def cut_short(text: bytes) -> str:
+    """Why JSON with a long number is refused; empty when no digit would be lost."""
+    if not _LONG_NUMBER.search(text):
+        return ""
     lost: list[str] = []
 
     def keep(digits: str) -> float:
