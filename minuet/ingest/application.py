@@ -10,10 +10,10 @@ from dataclasses import asdict
 from time import time
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from minuet.ingest.arrival import Malformed, Problem, Reading, Refused
 from minuet.ingest.keys import Keys
@@ -45,7 +45,7 @@ _REASONS = {
 
 def application(
     reading: Reading, sink: Sink, keys: Keys, limits: Limits, reach: Callable[[], str]
-) -> Starlette:
+) -> ASGIApp:
     """The ingest as an ASGI application.
 
     Args:
@@ -71,16 +71,17 @@ def application(
         return Response(openapi, 200, media_type="application/json")
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[None]:
         sink.start()
         yield
         await sink.close()
 
-    return Starlette(
+    # The router alone: an error of ours is uvicorn's to log, and its middlewares cost time.
+    return Router(
         routes=[
-            Route("/events", desk.events, methods=["POST"]),
+            Route("/events", _Post(desk), methods=["POST"]),
             *(
-                Route(f"/events/{name}", desk.of_type(name), methods=["POST"])
+                Route(f"/events/{name}", _Post(desk, name), methods=["POST"])
                 for name in reading.models
             ),
             Route("/live", live),
@@ -101,6 +102,20 @@ class _Answer(Exception):
         super().__init__(reason)
 
 
+class _Post:
+    """A way in; `type` is the one event that may come here in binary mode, empty for any."""
+
+    def __init__(self, desk: _Desk, type: str = "") -> None:
+        self._desk, self._type = desk, type
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        response = await self._desk.answer(headers, receive, self._type)
+        await response(scope, receive, send)
+
+
 class _Desk:
     """Takes requests with events."""
 
@@ -108,25 +123,14 @@ class _Desk:
         self._reading, self._sink, self._keys, self._limits = reading, sink, keys, limits
         self._later = {"Retry-After": str(limits.retry_after_s)}
 
-    async def events(self, request: Request) -> Response:
-        """Structured, batched or binary, by the content type."""
-        return await self._answer(request, "")
-
-    def of_type(self, type: str) -> Callable[[Request], Any]:
-        """Binary, of one type."""
-
-        async def one(request: Request) -> Response:
-            return await self._answer(request, type)
-
-        return one
-
-    async def _answer(self, request: Request, type: str) -> Response:
+    async def answer(self, headers: Mapping[str, str], receive: Receive, type: str) -> Response:
+        """The answer to a request; its body is read only if the rest is right."""
         name = ""
         try:
-            name = self._who(request)
-            kind = _kind(request, type)
-            body = await self._body(request)
-            events = self._read(kind, body, request, type)
+            name = self._who(headers)
+            kind = _kind(headers, type)
+            body = await self._body(headers, receive)
+            events = self._read(kind, body, headers, type)
             if not self._sink.fits(len(events)):
                 raise _Answer(413, f"a batch has at most {self._limits.under_way} events")
             verdicts = await self._sink.take(events)
@@ -142,42 +146,46 @@ class _Desk:
         except Busy:
             _LOG.warning("%s 429: %s events are under way", name or "-", self._sink.under_way)
             return _refusal(429, [Problem(0, "", "too much is under way")], self._later)
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
         return self._say(name, kind, events, verdicts)
 
-    def _who(self, request: Request) -> str:
+    def _who(self, headers: Mapping[str, str]) -> str:
         """The name of the key that came along."""
         if not self._keys:
             return ""
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        scheme, _, key = headers.get("authorization", "").partition(" ")
         name = self._keys.name_of(key.encode("latin-1")) if scheme.lower() == "bearer" else ""
         if not name:
             raise _Answer(401, "say Authorization: Bearer KEY", WWW_Authenticate="Bearer")
         return name
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
         most = self._limits.body_bytes
-        declared = request.headers.get("content-length", "")
+        declared = headers.get("content-length", "")
+        too_large = _Answer(413, f"a body has at most {most} bytes", Connection="close")
         if declared.isdigit() and int(declared) > most:
-            raise _Answer(413, f"a body has at most {most} bytes", Connection="close")
-        parts, size = [], 0
-        async for part in request.stream():
-            parts.append(part)
-            size += len(part)
-            if size > most:
-                raise _Answer(413, f"a body has at most {most} bytes", Connection="close")
-        return b"".join(parts)
+            raise too_large
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Answer(400, "the request was not sent to its end")
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > most:
+                raise too_large
+        return body
 
-    def _read(self, kind: str, body: bytes, request: Request, type: str) -> Sequence[Sealed]:
+    def _read(
+        self, kind: str, body: bytes, headers: Mapping[str, str], type: str
+    ) -> Sequence[Sealed]:
         now_ms = int(time() * 1000)
         if kind == BATCH:
-            if "idempotency-key" in request.headers:
+            if "idempotency-key" in headers:
                 raise _Answer(400, "an Idempotency-Key is for one event, and this is a batch")
             return self._reading.batch(body, now_ms)
         if kind == STRUCTURED:
-            return [self._reading.structured(body, request.headers, now_ms)]
-        return [self._reading.binary(body, request.headers, now_ms, type)]
+            return [self._reading.structured(body, headers, now_ms)]
+        return [self._reading.binary(body, headers, now_ms, type)]
 
     def _say(
         self, name: str, kind: str, events: Sequence[Sealed], verdicts: Sequence[Verdict]
@@ -200,10 +208,12 @@ class _Desk:
         return _json(status, {"events": said} if kind == BATCH else said[0])
 
 
-def _kind(request: Request, type: str) -> str:
+def _kind(headers: Mapping[str, str], type: str) -> str:
     """The media type, of those that may come."""
-    said = request.headers.get("content-type", "")
-    kind, *parameters = (part.strip().lower() for part in said.split(";"))
+    said = headers.get("content-type", "").lower()
+    if said in (STRUCTURED, BATCH) and not type:
+        return said
+    kind, *parameters = (part.strip() for part in said.split(";"))
     if any(part.startswith("charset=") and part[8:].strip('"') != "utf-8" for part in parameters):
         raise _Answer(415, "JSON is UTF-8")
     if kind not in ((JSON,) if type else (STRUCTURED, BATCH, JSON)):

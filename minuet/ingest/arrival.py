@@ -62,7 +62,7 @@ class CloudEvent(BaseModel):
 
     @model_validator(mode="after")
     def _names(self) -> CloudEvent:
-        for name in self.__pydantic_extra__:
+        for name in self.__pydantic_extra__ or ():
             if not _ATTRIBUTE.fullmatch(name):
                 kind, text = "attribute_name", "lower-case letters and digits only"
                 raise PydanticCustomError(kind, text)

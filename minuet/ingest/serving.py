@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -66,6 +67,8 @@ class _Server(uvicorn.Server):
         """Begin, and say so."""
         await super().startup(sockets)
         if not self.should_exit:
+            gc.collect()
+            gc.freeze()  # what is there now stays: the collector need not look at it again
             self._listening()
 
     @contextmanager

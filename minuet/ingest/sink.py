@@ -18,6 +18,7 @@ from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.publish.envelope import Sealed
 
 _SERVE_S = 0.001  # between two looks at the acknowledgements
+_TROUBLE_S = 5.0  # not for ever: who is not ready gets no event that could go well
 _CLOSE_S = 35.0  # longer than an event's own timeout
 
 
@@ -49,7 +50,7 @@ class Sink:
     """
 
     def __init__(self, writer: Writer, limits: Limits) -> None:
-        self.trouble = ""  # why the last event was not acknowledged; empty after one that was
+        self._trouble, self._since = "", 0.0  # why an event was not acknowledged, and when
         self._writer, self._limits = writer, limits
         self._under_way: dict[str, _UnderWay] = {}
         self._contents: dict[str, bytes] = {}
@@ -67,6 +68,11 @@ class Sink:
             await asyncio.sleep(_SERVE_S)
         if self._pump is not None:
             self._pump.cancel()
+
+    @property
+    def trouble(self) -> str:
+        """Why the last event was not acknowledged, for a few seconds: then it may be tried."""
+        return self._trouble if monotonic() - self._since < _TROUBLE_S else ""
 
     @property
     def under_way(self) -> int:
@@ -130,10 +136,11 @@ class Sink:
     def _done(self, id: str, result: Place | WriteError) -> None:
         found = self._under_way.pop(id)
         if isinstance(result, WriteError):
-            self.trouble = "" if result.alone else result.reason
+            if not result.alone:
+                self._trouble, self._since = result.reason, monotonic()
             found.done.set_result(result)
             return
-        self.trouble = ""
+        self._trouble = ""
         self._contents[id] = found.digest
         if len(self._contents) > self._limits.remembered:
             del self._contents[next(iter(self._contents))]
