@@ -8,10 +8,10 @@ from typing import Any
 import typer
 
 from minuet.publish.batch import Batch
-from minuet.publish.resume import Journal
+from minuet.publish.resume import Marks
 
 
-def result(batch: Batch, journal: Journal | None, seconds: float) -> dict[str, Any]:
+def result(batch: Batch, journal: Marks | None, seconds: float) -> dict[str, Any]:
     """The counts as they are printed with --json."""
     tally = batch.tally
     return {
@@ -25,31 +25,32 @@ def result(batch: Batch, journal: Journal | None, seconds: float) -> dict[str, A
     }
 
 
-def say(result: dict[str, Any], *, dry_run: bool, kept: bool, resumable: bool) -> None:
+def say(result: dict[str, Any], noun: str, *, dry_run: bool, kept: bool, resumable: bool) -> None:
     """Print it for people.
 
     Args:
         result: the counts.
         dry_run: nothing was sent.
         kept: the bad lines are in a file.
+        noun: what the input is made of.
         resumable: the next run goes on where this one stopped.
     """
     for one in result["problems"]:
-        typer.echo(f"line {one['line']}: {one['reason']}", err=True)
+        typer.echo(f"{noun} {one['line']}: {one['reason']}", err=True)
     bad = result["rejected"] + result["conflict"] + result["failed"]
     if bad > len(result["problems"]):
         rest = bad - len(result["problems"])
         hint = "" if kept else "; --rejects FILE keeps them all"
         typer.echo(f"and {rest} more{hint}", err=True)
     if result["stopped"]:
-        typer.echo(f"stopped after {result['lines']} lines: {result['stopped']}", err=True)
+        typer.echo(f"stopped after {result['lines']} {noun}s: {result['stopped']}", err=True)
         again = "it goes on where it stopped" if resumable else "what is on the log already"
         again += ", and what is sent twice changes nothing" if resumable else " changes nothing"
         typer.echo(f"run the same command again: {again}", err=True)
-    typer.echo(_counts(result, dry_run))
+    typer.echo(_counts(result, dry_run, noun))
 
 
-def _counts(result: dict[str, Any], dry_run: bool) -> str:
+def _counts(result: dict[str, Any], dry_run: bool, noun: str) -> str:
     published = "accepted (dry run)" if dry_run else "published"
     parts = [f"{result['accepted'] if dry_run else result['published']} {published}"]
     if result["before"]:
@@ -57,5 +58,5 @@ def _counts(result: dict[str, Any], dry_run: bool) -> str:
     parts += [f"{result[name]} {name}" for name in ("duplicate", "conflict", "rejected")]
     parts += [f"{result['left_out']} left out by --where"] if result["left_out"] else []
     parts += [f"{result['failed']} not acknowledged"] if result["failed"] else []
-    speed = f"{result['seconds']:.1f} s, {result['lines_per_s']} lines/s"
-    return f"{result['lines']} lines: {', '.join(parts)} ({speed})"
+    speed = f"{result['seconds']:.1f} s, {result['lines_per_s']} {noun}s/s"
+    return f"{result['lines']} {noun}s: {', '.join(parts)} ({speed})"

@@ -15,7 +15,7 @@ from functools import partial
 from time import monotonic, time
 from typing import cast
 
-from minuet.errors import ContractError
+from minuet.errors import BrokerError, ContractError
 from minuet.event import record
 from minuet.event.model import Event
 from minuet.kafka.connection import Connection
@@ -25,7 +25,7 @@ from minuet.publish.envelope import Envelope, Sealed
 from minuet.publish.pace import Pace
 from minuet.publish.publisher import DELIVERY_MS
 from minuet.publish.rejects import Rejects
-from minuet.publish.resume import Journal
+from minuet.publish.resume import Marks
 from minuet.publish.source import Row
 from minuet.publish.where import Where
 
@@ -81,7 +81,7 @@ class Terms:
     id_field: str = ""
     where: Where | None = None
     rate: float = 0
-    journal: Journal | None = None
+    journal: Marks | None = None
 
 
 class Batch:
@@ -157,6 +157,9 @@ class Batch:
         except KeyboardInterrupt:
             self.stop("interrupted")
             return None
+        except BrokerError as error:  # the input's broker or registry; what was sent is flushed
+            self.stop(str(error))
+            return None
         finally:
             self.reading = False
 
@@ -196,7 +199,7 @@ class Batch:
             if self._terms.where is not None and not self._terms.where.holds(row.event):
                 self.tally.left_out += 1
                 return
-            id = upstream_id(row.event, self._terms.id_field) if self._terms.id_field else ""
+            id = upstream_id(row.event, self._terms.id_field) if self._terms.id_field else row.id
             sealed = self._envelope.seal(row.event, int(time() * 1000), id=id)
         except ContractError as error:
             self._refuse(row, str(error))

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 _EVERY_S = 0.1  # what is sent again after a kill is what was sent in this time
 _BLOCK = 1 << 20
@@ -34,6 +34,30 @@ class Mark:
     line: int = 0
     accepted: int = 0
     position: int = 0
+
+
+class Marks(Protocol):
+    """Remembers how far an input is done."""
+
+    @property
+    def begun(self) -> Mark:
+        """How far an earlier run came."""
+        ...
+
+    def look(self, line: int, accepted: int, under_way: int | None, *, now: bool = False) -> None:
+        """Note how far the input is read, and write down how far it is done.
+
+        Args:
+            line: the last one taken.
+            accepted: of the lines up to it.
+            under_way: the first line that is not acknowledged; None when there is none.
+            now: write also if the last time was a moment ago.
+        """
+        ...
+
+    def forget(self) -> None:
+        """The input is done."""
+        ...
 
 
 class Journal:
@@ -56,14 +80,7 @@ class Journal:
         self._read()
 
     def look(self, line: int, accepted: int, under_way: int | None, *, now: bool = False) -> None:
-        """Note how far the input is read, and write down how far it is done.
-
-        Args:
-            line: the last one taken.
-            accepted: of the lines up to it.
-            under_way: the first line that is not acknowledged; None when there is none.
-            now: write also if the last time was a moment ago.
-        """
+        """Keep a mark; see `Marks.look`."""
         if line > self.begun.line:
             self._waiting.append(Mark(line, accepted, self._stream.tell()))
         while self._waiting and (under_way is None or self._waiting[0].line < under_way):
