@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +27,12 @@ ROOT = Path(__file__).parents[1]
 CONNECTIONS = 64
 WARM_UP_S = 2.0  # not measured: imports, first connections, the producer's beginning
 PATIENCE_S = 40.0
+
+
+def cpu_s(pid: int) -> float:
+    """The processor time that a process has used, of all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -149,17 +155,21 @@ def minuet(bootstrap: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "minuet", *arguments, *where]
 
 
-def measure(port: int, batch: int, per_s: float, seconds: float) -> None:
-    """Measure one shape of requests and print it."""
+def measure(port: int, batch: int, per_s: float, seconds: float, pids: Mapping[str, int]) -> None:
+    """Measure one shape of requests and print it, with the processor time of all parts."""
     asyncio.run(Client(port, batch).run(per_s, WARM_UP_S))
+    before, load = {name: cpu_s(pid) for name, pid in pids.items()}, os.getloadavg()[0]
     found = asyncio.run(Client(port, batch).run(per_s, seconds))
-    load = os.getloadavg()[0]
+    load = max(load, os.getloadavg()[0])
+    events = per_s * seconds
+    used = {name: (cpu_s(pid) - before[name]) / events * 1e6 for name, pid in pids.items()}
     shape = "single events" if batch == 1 else f"batches of {batch}"
     taken = found.statuses[202] * batch / seconds
     print(  # noqa: T201
         f"{shape}: {per_s:.0f} events/s asked for {seconds:.0f} s, {taken:.0f}/s acknowledged; "
         f"p50 {found.at(0.5):.1f} ms, p99 {found.at(0.99):.1f} ms, most {found.at(1):.1f} ms; "
-        f"answers {dict(found.statuses + Counter())}; load {load:.1f}"
+        f"answers {dict(found.statuses + Counter())}; load {load:.1f}; us of processor an event: "
+        + ", ".join(f"{name} {each:.0f}" for name, each in used.items())
     )
 
 
@@ -179,8 +189,9 @@ def main() -> None:
             with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
                 assert server.stdout
                 port = json.loads(server.stdout.readline())["port"]
-                measure(port, 1, said.rate, said.seconds)
-                measure(port, said.batch, said.rate, said.seconds)
+                pids = {"ingest": server.pid, "client": os.getpid(), "broker": broker.status().pid}
+                for batch in (1, said.batch):
+                    measure(port, batch, said.rate, said.seconds, pids)
                 server.terminate()
         finally:
             broker.reset()
