@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minuet.contracts.codec import Codec
-from minuet.engines.loop import Loop, Unit
+from minuet.engines.loop import Loop
 from minuet.engines.native import KafkaLog
 from minuet.engines.options import Options
+from minuet.engines.unit import Unit
 from minuet.engines.units import Units, unit_name
 from minuet.errors import UsageError
 from minuet.kafka import topics
