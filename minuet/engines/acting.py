@@ -16,11 +16,13 @@ from minuet.engines.flow import Flow
 from minuet.engines.log import Append
 from minuet.engines.options import Options
 from minuet.engines.partition import Partition, Run
-from minuet.engines.runner import Ended, Runner
+from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
 from minuet.engines.unit import Unit
-from minuet.event.record import DIGEST, SCHEMA, TYPE
+from minuet.engines.verdict import Ended, Verdicts
+from minuet.event.model import Event
+from minuet.event.record import DIGEST, ID, SCHEMA, TYPE
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,9 @@ class Acting:
             {name: unit.workflow.steps[name] for name in unit.steps},
             unit.resources,
             codec,
+            Verdicts(unit.workflow.saga.categories),
             options,
-            ended=self.ended,
-            may_start=self._may_start,
+            self,
         )
         self._unit = unit
         self._plan = plan
@@ -90,13 +92,13 @@ class Acting:
             return
         if part.rejecting and any(cause.id in part.rejecting for cause in slot.causes):
             return
-        run = Run(part, state.saga_id, slot, state.status is Status.RUNNING)
+        run = Run(part, state.saga_id, slot, state.status is Status.RUNNING, round=state.round)
         part.runs[slot.id] = run
         if slot.in_doubt and self._saying.settled(run, state):
             return
         self.runner.submit(run)
 
-    def _may_start(self, run: Run) -> bool:
+    def may_start(self, run: Run) -> bool:
         """Look once more at what may have changed while the run waited for a place."""
         if self._flow.held_back:
             self.weigh()  # one less waits
@@ -104,7 +106,7 @@ class Acting:
 
     def _is_wanted(self, run: Run) -> bool:
         part = run.part
-        if not part.live or self.stopping:
+        if not part.live or self.stopping or run.answered:
             return False
         state = part.table.get(run.key)
         if state is None or run.slot.id in state.answers:
@@ -127,6 +129,12 @@ class Acting:
         if self._flow.held_back:
             self.weigh()
 
+    def came_late(self, run: Run, event: Event) -> None:
+        """Say what a run answered after its timeout: what it did must not be lost."""
+        state = run.part.table.get(run.key)
+        if run.part.live and state is not None:
+            self._saying.late(run, state, event)
+
     def weigh(self) -> None:
         """Hold back reading or go on, by how many runs wait for a place."""
         if not self.stopping:
@@ -146,9 +154,10 @@ class Acting:
         if state is None or state.status is not Status.RUNNING:
             return
         headers = dict(append.headers)
+        known, kind, digest = (headers[name].decode() for name in (ID, TYPE, DIGEST))
         entry = Entry(
-            run.said, headers[TYPE].decode(), offset, self._clock(), headers[DIGEST].decode(),
-            Place.EFFECTIVE, run.slot.id, schema=headers[SCHEMA], value=append.value,
+            known, kind, offset, self._clock(), digest, Place.EFFECTIVE, run.slot.id,
+            schema=headers[SCHEMA], value=append.value,
         )  # fmt: skip
         ahead = part.go_ahead(run.key, entry)
         for slot in due(self._plan, state, self._clock(), ahead):

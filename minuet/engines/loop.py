@@ -224,7 +224,7 @@ class Loop:
             loop = asyncio.get_running_loop()
             loop.call_later(self._options.append_again_s, self.append, part, append)
         elif isinstance(run, Run) and not run.refused:
-            run.refused = True
+            run.refused, run.answered = True, False
             self._acting.ended(run, Failure("reject", reason))
         else:
             where = f"{append.topic}/{append.partition}"

@@ -28,6 +28,8 @@ class Run:
         tries: runs in this worker since the log last spoke of the slot.
         said: the id of what was appended for it, empty while it runs.
         refused: Kafka refused for good what was appended for it.
+        round: of the saga when it was taken up: a late answer belongs to it.
+        answered: an answer of it is on its way to the log.
     """
 
     part: Partition
@@ -37,6 +39,8 @@ class Run:
     tries: int = 0
     said: str = ""
     refused: bool = False
+    round: str = ""
+    answered: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from minuet.contracts.codec import Codec
@@ -135,6 +135,16 @@ class World(ABC):
     async def close(self) -> None:
         for worker in list(self.workers):
             await self.stop(worker)
+
+    def policy(self, step: str, **changed: Any) -> None:
+        """Give a step another policy, for workers that start later."""
+        definition = self.workflow.steps[step]
+        definition = replace(definition, spec=replace(definition.spec, **changed))
+        steps = {**self.workflow.steps, step: definition}
+        specs = tuple(one.spec for one in steps.values())
+        self.workflow = replace(
+            self.workflow, steps=steps, spec=replace(self.workflow.spec, steps=specs)
+        )
 
     # -- what others publish -----------------------------------------------------------------------
 
