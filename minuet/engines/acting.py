@@ -13,6 +13,7 @@ from minuet.core.plan import Plan
 from minuet.core.settle import Failure
 from minuet.core.state import Entry, Place, State, Status
 from minuet.engines.flow import Flow
+from minuet.engines.gates import Gates
 from minuet.engines.log import Append
 from minuet.engines.options import Options
 from minuet.engines.partition import Partition, Run
@@ -32,6 +33,7 @@ class Hands:
     saying: Saying
     flow: Flow
     timers: Timers
+    gates: Gates
 
 
 class Acting:
@@ -71,6 +73,7 @@ class Acting:
         self._saying = hands.saying
         self._flow = hands.flow
         self._timers = hands.timers
+        self._gates = hands.gates
         self._clock = clock
 
     def act(self, part: Partition, state: State) -> None:
@@ -96,13 +99,25 @@ class Acting:
         part.runs[slot.id] = run
         if slot.in_doubt and self._saying.settled(run, state):
             return
-        self.runner.submit(run)
+        if self._gates.admits(run):
+            self.runner.submit(run)
+        else:
+            del part.runs[slot.id]
 
     def may_start(self, run: Run) -> bool:
         """Look once more at what may have changed while the run waited for a place."""
         if self._flow.held_back:
             self.weigh()  # one less waits
-        return self._is_wanted(run)
+        if not self._is_wanted(run):
+            self._gates.dropped(run)
+            return False
+        if self._gates.turns_away(run):
+            if run.tries:
+                self._wait(run, "the service failed for others meanwhile")
+            else:
+                run.part.runs.pop(run.slot.id, None)
+            return False
+        return True
 
     def _is_wanted(self, run: Run) -> bool:
         part = run.part
@@ -122,6 +137,7 @@ class Acting:
 
     def ended(self, run: Run, ended: Ended) -> None:
         """Say how a run ended."""
+        self._gates.ended(run, ended)
         state = run.part.table.get(run.key)
         lost = self.stopping and isinstance(ended, Failure)
         if run.part.live and state is not None and not lost:
@@ -140,9 +156,28 @@ class Acting:
         if not self.stopping:
             self._flow.weigh(self.runner.waiting)
 
-    def again(self, run: Run, delay_ms: int) -> None:
-        """Run once more in this worker, a little later: a wait too short for the log."""
-        asyncio.get_running_loop().call_later(delay_ms / 1000, self.runner.submit, run)
+    def again(self, run: Run, delay_ms: int, error: str) -> None:
+        """Run once more in this worker, a little later: a wait too short for the log.
+
+        For a service that is down that is too soon, and the wait is long.
+        """
+        if self._gates.is_closed(run):
+            asyncio.get_running_loop().call_later(delay_ms / 1000, self._resubmit, run, error)
+        else:
+            self._wait(run, error)
+
+    def _resubmit(self, run: Run, error: str) -> None:
+        if not self._is_wanted(run):
+            return
+        if self._gates.admits_again(run):
+            self.runner.submit(run)
+        else:
+            self._wait(run, error)
+
+    def _wait(self, run: Run, error: str) -> None:
+        state = run.part.table.get(run.key)
+        if state is not None and run.part.live and not self.stopping:
+            self._saying.waits(run, state, self._gates.left_ms(run), error)
 
     def go_on(self, append: Append, offset: int) -> None:
         """Go on inline after the ack, without a second read."""

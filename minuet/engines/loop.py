@@ -23,6 +23,7 @@ from minuet.engines.assignments import Assignments
 from minuet.engines.checkpoint import Checkpoints
 from minuet.engines.compose import Composer
 from minuet.engines.flow import Flow
+from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.log import Append, Log, Position, Unreadable
 from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.partition import Partition, Run
@@ -70,7 +71,8 @@ class Loop:
         self._saying = Saying(self, composer, clock, jitter, self._inline_types())
         self._checkpoints = Checkpoints(self, log, composer, options)
         self._flow = Flow(log, self.parts, options.window)
-        hands = Hands(self._saying, self._flow, Timers(self, log, clock))
+        self._gates = Gates(self, unit, options, clock)
+        hands = Hands(self._saying, self._flow, Timers(self, log, clock), self._gates)
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
         self._assignments = Assignments(self, log, self._flow)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,6 +91,10 @@ class Loop:
     def coordinates(self) -> bool:
         """Whether this unit has the coordinator's part."""
         return self.unit.coordinates
+
+    def breakers(self) -> list[BreakerView]:
+        """Return how the circuit breakers of this worker stand."""
+        return self._gates.view()
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -196,9 +202,9 @@ class Loop:
         """Say and run what is due in a saga, as far as this unit is in charge of it."""
         self._acting.act(part, state)
 
-    def again(self, run: Run, delay_ms: int) -> None:
+    def again(self, run: Run, delay_ms: int, error: str) -> None:
         """Run once more in this worker, a little later: a wait too short for the log."""
-        self._acting.again(run, delay_ms)
+        self._acting.again(run, delay_ms, error)
 
     def go_on(self, append: Append, offset: int) -> None:
         """Go on inline after the ack, without a second read."""

@@ -33,7 +33,7 @@ class Owner(Protocol):
     def append(self, part: Partition, append: Append) -> None:
         """Append for a partition."""
 
-    def again(self, run: Run, delay_ms: int) -> None:
+    def again(self, run: Run, delay_ms: int, error: str) -> None:
         """Run once more in this worker, a little later."""
 
     def go_on(self, append: Append, offset: int) -> None:
@@ -153,20 +153,25 @@ class Saying:
         return append
 
     def _failed(self, run: Run, state: State, failure: Failure) -> None:
-        part, slot = run.part, run.slot
+        slot = run.slot
         match settle(slot, failure, run.tries, self._jitter()):
             case Again(delay):
-                self._owner.again(run, delay)
-            case Wait(attempt, delay):
-                event = StepRetrying(
-                    step=slot.step.name, slot=slot.id, attempt=attempt,
-                    not_before=self._clock() + delay, error=failure.error,
-                )  # fmt: skip
-                self._for(run, self._composer.retrying(slot, state, part.number, event))
+                self._owner.again(run, delay, failure.error)
+            case Wait(_, delay):
+                self.waits(run, state, delay, failure.error)
             case Park(attempt):
                 name = slot.step.name
                 trouble = Trouble(failure.category, failure.error, name, slot.id, attempt)
                 self._park(run, state, trouble)
+
+    def waits(self, run: Run, state: State, delay_ms: int, error: str) -> None:
+        """Say that a slot which was tried waits."""
+        slot = run.slot
+        event = StepRetrying(
+            step=slot.step.name, slot=slot.id, attempt=slot.attempt + run.tries,
+            not_before=self._clock() + delay_ms, error=error,
+        )  # fmt: skip
+        self._for(run, self._composer.retrying(slot, state, run.part.number, event))
 
     def _park(self, run: Run, state: State, trouble: Trouble) -> None:
         """Write the dead letter first, then say that a person is needed (rule 8's order)."""

@@ -32,6 +32,7 @@ from minuet.event.record import (
     parse,
 )
 from minuet.kafka.partitioner import partition_of
+from minuet.spec.model import BreakerSpec
 from tests.engines.trips import Desk, TripAsked, trips
 
 OPTIONS = Options(threads=4, grace_s=5)
@@ -145,6 +146,12 @@ class World(ABC):
         self.workflow = replace(
             self.workflow, steps=steps, spec=replace(self.workflow.spec, steps=specs)
         )
+
+    def breaker(self, step: str, failures: int, open_ms: int) -> None:
+        """Put a step behind a breaker, for workers that start later."""
+        self.policy(step, breaker="desk")
+        breakers = (BreakerSpec("desk", failures, open_ms),)
+        self.workflow = replace(self.workflow, spec=replace(self.workflow.spec, breakers=breakers))
 
     # -- what others publish -----------------------------------------------------------------------
 
