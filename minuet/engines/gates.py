@@ -169,7 +169,7 @@ class Gates:
     def _changed(self, gate: _Gate, before: Circuit) -> None:
         breaker = gate.breaker
         is_open = breaker.circuit is Circuit.OPEN
-        why = f" after {breaker.failures} failures: {breaker.error}" if is_open else ""
+        why = f": {breaker.error}" if is_open else ""
         _LOG.warning("breaker %s: %s -> %s%s", breaker.spec.name, before, breaker.circuit, why)
         if is_open:
             loop = asyncio.get_running_loop()
