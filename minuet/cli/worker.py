@@ -8,21 +8,28 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    ProjectOption,
+    connection,
+    project_folder,
+)
 from minuet.cli.processes import Processes
 from minuet.engines.loop import Loop
-from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.units import Units
 from minuet.engines.worker import Assignment, part_of, run
 from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
+from minuet.settings.reading import read
+from minuet.settings.worker import Options
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
@@ -78,8 +85,9 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     ] = "",
     processes: Annotated[int, typer.Option("--processes", min=1, help="So many workers.")] = 1,
     in_flight: Annotated[
-        int, typer.Option("--in-flight", min=1, help="Handlers at once in each process.")
-    ] = DEFAULTS.in_flight,
+        int | None,
+        typer.Option("--in-flight", min=1, help="Handlers at once in each process."),
+    ] = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Resources in their simulated form.")
     ] = False,
@@ -102,7 +110,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         only=_names(only, more),
         group=group,
         form="simulated" if simulated else "real",
-        options=Options(in_flight=in_flight),
+        options=_options(project, in_flight),
     )
     loaded = projects.load(workflow, project)
     wish = _Wish(loaded, connection(bootstrap, project), assignment, json)
@@ -112,6 +120,12 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     else:
         code = asyncio.run(_run_one(wish, parent))
     raise typer.Exit(code)
+
+
+def _options(project: Path | None, in_flight: int | None) -> Options:
+    """How the unit runs: as it is set, but for what was typed."""
+    found = read(project_folder(project)).known().settings.worker
+    return found if in_flight is None else replace(found, in_flight=in_flight)
 
 
 def _names(only: Sequence[str] | None, more: Sequence[str] | None) -> tuple[str, ...]:

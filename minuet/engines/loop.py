@@ -25,13 +25,13 @@ from minuet.engines.checkpoint import Checkpoints
 from minuet.engines.compose import Composer
 from minuet.engines.flow import Flow
 from minuet.engines.log import Append, Log, Position, Unreadable
-from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.partition import Partition, Run
 from minuet.engines.runner import Ended, Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
 from minuet.errors import BrokerError
 from minuet.event.record import DIGEST, SCHEMA, TYPE, Record
+from minuet.settings.worker import DEFAULTS, Options
 from minuet.spec.assemble import Workflow
 
 _LOG = logging.getLogger("minuet.worker")

@@ -63,6 +63,7 @@ class Member:
         self._connection = connection
         self._topic = topic
         self._reads_from = reads_from
+        self._group = own["group.id"]
         self._consumer: Consumer = connection.consumer(**_CONSUMER, **own)
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._lead = Lead()
@@ -127,6 +128,11 @@ class Member:
             self._obey()
         return far
 
+    def _about(self, error: KafkaError) -> str:
+        """What an error is about, for a person who has to give a right."""
+        of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+        return f"group {self._group}" if of_group else f"topic {self._topic}"
+
     def _deliver(
         self, partition: int, items: list[Record | Unreadable | int | KafkaError], size: int
     ) -> None:
@@ -137,7 +143,7 @@ class Member:
             if isinstance(item, int):
                 end = item
             elif isinstance(item, KafkaError):
-                self._sink.broken(self._connection.error(item))
+                self._sink.broken(self._connection.error(item, self._about(item)))
                 return
             else:
                 records.append(item)

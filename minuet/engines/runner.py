@@ -23,10 +23,10 @@ from minuet.core.settle import Failure
 from minuet.core.state import Entry
 from minuet.duration import parse_ms
 from minuet.engines.driving import Suspended, drive, resume
-from minuet.engines.options import Options
 from minuet.engines.partition import Run
 from minuet.errors import GiveUp, MinuetError, RetryLater, UnreadableValue
 from minuet.event.model import Event
+from minuet.settings.worker import Options
 from minuet.step import Context, StepDefinition
 
 _LOG = logging.getLogger("minuet.worker")

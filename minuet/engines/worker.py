@@ -14,12 +14,12 @@ from typing import Any
 from minuet.contracts.codec import Codec
 from minuet.engines.loop import Loop, Unit
 from minuet.engines.native import KafkaLog
-from minuet.engines.options import Options
 from minuet.engines.units import Units, unit_name
 from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
+from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 
 COORDINATOR = "coordinator"  # in `only`, a name like a step's

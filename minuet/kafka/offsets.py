@@ -23,7 +23,7 @@ def watermarks(connection: Connection, topic: str) -> dict[int, tuple[int, int]]
             for number in numbers
         }
     except KafkaException as failure:
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"topic {topic}") from failure
     finally:
         consumer.close()
 
@@ -42,5 +42,5 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
         answers = admin.list_consumer_group_offsets(asked, request_timeout=REACH_S)
         found = answers[group].result(REACH_S).topic_partitions or []
     except KafkaException as failure:
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"group {group}") from failure
     return {place.partition: place.offset for place in found if place.offset >= 0}

@@ -26,6 +26,7 @@ from minuet.kafka.connection import REACH_S, Connection
 
 _BATCH = 1000
 _STALLED_S = 30.0  # without any record: an open transaction, or a broker that went away
+_TROUBLED_S = 10.0  # as well, when a client has said that something is wrong
 
 
 def partitions(connection: Connection, topic: str) -> list[int]:
@@ -39,7 +40,7 @@ def partitions(connection: Connection, topic: str) -> list[int]:
     if found.error is not None:
         if found.error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             raise missing(connection, topic)
-        raise connection.error(found.error)
+        raise connection.error(found.error, f"topic {topic}")
     return sorted(found.partitions)
 
 
@@ -76,7 +77,10 @@ def snapshot(
             if messages:
                 heard = monotonic()
             elif monotonic() - heard > _STALLED_S:
-                text = f"Kafka at {connection.bootstrap}: {topic} sent nothing for {_STALLED_S} s"
+                text = f"{connection.name}: topic {topic} sent nothing for {_STALLED_S:.0f} s"
+                raise BrokerError(text)
+            elif (why := connection.reason(heard)) and monotonic() - heard > _TROUBLED_S:
+                text = f"{connection.name}: topic {topic} sends nothing more: {why}"
                 raise BrokerError(text)
             for message in messages:
                 if _before_end(connection, message, ends):
@@ -112,7 +116,7 @@ def _ends(
             place = TopicPartition(topic, number)
             _, end = consumer.get_watermark_offsets(place, timeout=REACH_S)
         except KafkaException as failure:
-            raise connection.error(failure) from failure
+            raise connection.error(failure, f"topic {topic}") from failure
         if end > max(first, 0):
             ends[number] = end
     return ends
@@ -123,7 +127,7 @@ def _before_end(connection: Connection, message: Message, ends: dict[int, int]) 
     error = message.error()
     at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
     if error is not None and not at_end:
-        raise connection.error(error)
+        raise connection.error(error, f"topic {message.topic()}")
     number, offset = message.partition(), message.offset()
     end = ends.get(number) if number is not None else None
     if number is None or end is None or offset is None:

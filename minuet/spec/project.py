@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-import tomllib
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from typing import Any, NoReturn
 
 from minuet.errors import DefinitionError, MinuetError, UsageError
 from minuet.saga import Saga
+from minuet.settings.file import FILE, folder_of, table
 from minuet.spec.assemble import Workflow, assemble
 from minuet.step import StepDefinition, definition_of
-
-FILE = "pyproject.toml"
 
 
 @dataclass(frozen=True)
@@ -115,19 +113,15 @@ def find(project: Path | None = None) -> Project:
     Raises:
         UsageError: there is none, or it cannot be read.
     """
-    start = (project or Path.cwd()).resolve()
-    places = (start,) if project else (start, *start.parents)
-    folder = next((p for p in places if (p / FILE).is_file()), None)
-    if folder is None:
-        where = f"{start}" if project else f"{start} or above"
+    folder = folder_of(project)
+    if not (folder / FILE).is_file():
+        where = f"{folder}" if project else f"{folder} or above"
         message = f"no {FILE} in {where}: go to the project's folder, or name it with --project"
         raise UsageError(message)
-    try:
-        read = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
-        message = f"{folder / FILE} cannot be read: {bad}"
-        raise UsageError(message) from bad
-    workflows = read.get("tool", {}).get("minuet", {}).get("workflows", {})
+    workflows = table(folder).get("workflows", {})
+    if not isinstance(workflows, dict):
+        message = f"{folder / FILE}: workflows is not a table: write [tool.minuet.workflows.NAME]"
+        raise UsageError(message)
     return Project(folder, workflows)
 
 
