@@ -19,6 +19,7 @@ from minuet.engines.log import Unreadable
 from minuet.errors import BrokerError
 from minuet.event.record import Record, UnreadableHeaders, parse
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.reading import is_of_group
 
 T = TypeVar("T")
 
@@ -127,7 +128,7 @@ def _position(messages: Iterable[Message]) -> int:
             position = max(position, offset + 1)
         elif error.code() == KafkaError._PARTITION_EOF:
             position = max(position, offset)
-        elif _lasts(error):
+        elif _lasts(error) and not is_of_group(error):
             raise KafkaException(error)
     return position
 

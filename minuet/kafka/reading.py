@@ -92,7 +92,13 @@ def snapshot(
 def drain(consumer: Consumer, wait_s: float) -> list[Message]:
     """Wait for a message, then take what is there; `consume` would wait for a whole batch."""
     first = consumer.poll(wait_s)
-    return [] if first is None else [first, *consumer.consume(_BATCH - 1, 0)]
+    found = [] if first is None else [first, *consumer.consume(_BATCH - 1, 0)]
+    return [message for message in found if not is_of_group(message.error())]
+
+
+def is_of_group(error: KafkaError | None) -> bool:
+    """Whether it is about the right to a group: a reader that joins none needs no such right."""
+    return error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 
 def record_of(message: Message) -> Record:
@@ -127,7 +133,7 @@ def _before_end(connection: Connection, message: Message, ends: dict[int, int]) 
     error = message.error()
     at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
     if error is not None and not at_end:
-        raise connection.error(error, f"topic {message.topic()}")
+        raise connection.error(error, f"topic {message.topic()}" if message.topic() else "")
     number, offset = message.partition(), message.offset()
     end = ends.get(number) if number is not None else None
     if number is None or end is None or offset is None:

@@ -50,8 +50,9 @@ class Publisher:
         workflow: the workflow's name.
         key: the field of the events that is the saga's id.
         models: the event types to publish.
-        bootstrap: the broker; else the environment's `MINUET_BOOTSTRAP_SERVERS`.
-        options: further settings of librdkafka, over those of `MINUET_KAFKA__…` variables.
+        bootstrap: the broker; without it the environment's `MINUET_BOOTSTRAP_SERVERS`, with the
+            settings of its `MINUET_KAFKA__…` variables.
+        options: further settings of librdkafka; they win over those of the environment.
         source: CloudEvents' `source`; else `/<workflow>/publisher`.
     """
 
@@ -64,11 +65,14 @@ class Publisher:
         options: Mapping[str, str] | None = None,
         source: str = "",
     ) -> None:
-        found = read(bootstrap=bootstrap).settings  # no file: a service has no project's folder
-        if not found.bootstrap:
+        of_environment: Mapping[str, str] = {}
+        if not bootstrap:  # a login is only for the broker that is named beside it
+            found = read().settings
+            bootstrap, of_environment = found.bootstrap, found.kafka
+        if not bootstrap:
             message = "no broker: give Publisher(bootstrap=...) or set MINUET_BOOTSTRAP_SERVERS"
             raise UsageError(message)
-        self._connection = Connection(found.bootstrap, {**found.kafka, **(options or {})})
+        self._connection = Connection(bootstrap, {**of_environment, **(options or {})})
         self._place = (workflow, key, models, source)
         self._contents: dict[str, bytes] = {}
         self._lock = Lock()
