@@ -52,15 +52,22 @@ _CONSUMER: Mapping[str, Any] = {
 _LASTING_S = 1.0  # after which a reason that no waiting mends is believed
 
 
-class _NotForThisClient(logging.Filter):
-    """Drops what librdkafka says of a setting that only a producer, or only a consumer, has."""
+class _SaidOtherwise(logging.Filter):
+    """Drops librdkafka's lines that tell a person nothing.
+
+    A setting that another kind of client has is no mistake; and why a connection failed is told by
+    the error callback too, in plain words.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to log it."""
-        return "and will be ignored by this" not in record.getMessage()
+        line = record.getMessage()
+        if "and will be ignored by this" in line:
+            return False
+        return not line.startswith("FAIL ") or _LOG.isEnabledFor(logging.INFO)
 
 
-_LOG.addFilter(_NotForThisClient())
+_LOG.addFilter(_SaidOtherwise())
 
 
 class _Trouble:
@@ -79,7 +86,8 @@ class _Trouble:
         if error.code() == KafkaError._ALL_BROKERS_DOWN and self.last is not None:
             return  # it follows the error that says why
         self.last, self.since = error, time.monotonic()
-        _LOG.warning("%s", describe(error))
+        # Before the first answer it is the error that a command ends with.
+        _LOG.log(logging.WARNING if self.reached else logging.INFO, "%s", describe(error))
 
 
 @dataclass(frozen=True)

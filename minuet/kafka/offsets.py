@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.reading import partitions
+from minuet.kafka.reading import bounds, partitions
 
 
 def watermarks(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
@@ -18,12 +18,7 @@ def watermarks(connection: Connection, topic: str) -> dict[int, tuple[int, int]]
     numbers = partitions(connection, topic)
     consumer = connection.consumer()
     try:
-        return {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=REACH_S)
-            for number in numbers
-        }
-    except KafkaException as failure:
-        raise connection.error(failure, f"topic {topic}") from failure
+        return {number: bounds(connection, consumer, topic, number) for number in numbers}
     finally:
         consumer.close()
 

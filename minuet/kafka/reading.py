@@ -8,7 +8,7 @@ would wait for records that do not exist.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from time import monotonic
+from time import monotonic, sleep
 from typing import cast
 
 from confluent_kafka import (
@@ -26,6 +26,8 @@ from minuet.kafka.connection import REACH_S, Connection
 
 _BATCH = 1000
 _STALLED_S = 30.0  # without any record: an open transaction, or a broker that went away
+_AGAIN_S = 0.05
+_LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
 _TROUBLED_S = 10.0  # as well, when a client has said that something is wrong
 
 
@@ -118,14 +120,27 @@ def _ends(
     """The high watermark of each partition that has something to read."""
     ends = {}
     for number, first in start.items():
-        try:
-            place = TopicPartition(topic, number)
-            _, end = consumer.get_watermark_offsets(place, timeout=REACH_S)
-        except KafkaException as failure:
-            raise connection.error(failure, f"topic {topic}") from failure
+        _, end = bounds(connection, consumer, topic, number)
         if end > max(first, 0):
             ends[number] = end
     return ends
+
+
+def bounds(connection: Connection, consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
+    """The first offset of a partition, and the next one to be written.
+
+    Raises:
+        BrokerError: the broker does not say.
+    """
+    until = monotonic() + REACH_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=REACH_S)
+        except KafkaException as failure:
+            # As of a topic that is new: its leader is named before it knows that it is one.
+            if failure.args[0].code() not in _LEADERLESS or monotonic() > until:
+                raise connection.error(failure, f"topic {topic}") from failure
+            sleep(_AGAIN_S)
 
 
 def _before_end(connection: Connection, message: Message, ends: dict[int, int]) -> bool:

@@ -66,6 +66,7 @@ _SILENT = (
     f"check security.protocol [{KafkaError(KafkaError._ALL_BROKERS_DOWN).name()}]"
 )
 _MECHANISMS = re.compile(r"SASL (\S+) mechanism handshake failed: .*supported mechanisms: ?(\S*)")
+_NO_SUCH = re.compile(r'No such configuration property: "(.*)"')
 _LASTING = frozenset(
     {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}
 )
@@ -109,7 +110,10 @@ def refused(text: str, options: Mapping[str, str]) -> str:
     for name, value in sorted(options.items()):
         if name.endswith(".location") and name in text and not Path(value).exists():
             return f"Kafka's {name}: there is no file {value}"
-    return f"Kafka's settings: {text.partition(' client: ')[2] or text}"
+    why = text.partition(" client: ")[2] or text
+    if unknown := _NO_SUCH.search(why):
+        return f"Kafka has no setting {unknown[1]}"
+    return f"Kafka's settings: {why[:1].lower()}{why[1:]}"
 
 
 def _words(error: KafkaError) -> str:

@@ -138,12 +138,12 @@ def check(connection: Connection, spec: Spec) -> None:
     first = wrong[0]
     if first.setting == "partitions":
         message = (
-            f"{first.topic} has {first.now} partitions and the workflow {spec.name} says "
-            f"{first.wanted}: say partitions={first.now} in its saga; another number is a "
-            "migration to a new log, because every key would move"
+            f"{connection.name}: {first.topic} has {first.now} partitions and the workflow "
+            f"{spec.name} says {first.wanted}: say partitions={first.now} in its saga; "
+            "another number is a migration to a new log, because every key would move"
         )
     else:
-        message = f"{connection.bootstrap}: {first}: run `minuet topics apply {spec.name}`"
+        message = f"{connection.name}: {first}: run `minuet topics apply {spec.name}`"
     raise UsageError(message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
 import pytest
@@ -129,6 +130,37 @@ def test_silence_before_the_first_answer_is_a_question_of_security() -> None:
     lost = KafkaError(KafkaError._TRANSPORT)
     assert "check security.protocol" in explain(lost, down, reached=False)
     assert "check security.protocol" not in explain(lost, down, reached=True)
+
+
+def lines_of(text: str, caplog: pytest.LogCaptureFixture) -> list[str]:
+    log = logging.getLogger("minuet.kafka")
+    log.error("%s", text)
+    found = [record.getMessage() for record in caplog.records]
+    caplog.clear()
+    return found
+
+
+def test_librdkafkas_lines_that_are_told_in_plain_words_are_for_the_verbose(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ignored = "CONFWARN: linger.ms is a producer property and will be ignored by this consumer"
+    caplog.set_level(logging.WARNING, "minuet.kafka")
+    assert lines_of("FAIL [thrd]: connect to somewhere failed", caplog) == []
+    assert lines_of("MAXPOLL [thrd]: too slow", caplog) == ["MAXPOLL [thrd]: too slow"]
+    caplog.set_level(logging.INFO, "minuet.kafka")
+    assert len(lines_of("FAIL [thrd]: connect to nowhere failed", caplog)) == 1
+    assert lines_of(ignored, caplog) == []
+
+
+def test_a_broker_that_goes_away_is_warned_of_and_one_never_reached_is_an_error_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connection = Connection("kafka:1")
+    connection._trouble(KafkaError(KafkaError._RESOLVE))
+    assert [record.levelno for record in caplog.records] == []
+    connection._trouble.reset()
+    connection._trouble(KafkaError(KafkaError._SSL))
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
 def test_two_connections_to_one_broker_are_equal() -> None:
