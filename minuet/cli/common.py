@@ -38,12 +38,15 @@ def connection(bootstrap: str = "", project: Path | None = None) -> Connection:
     The project's own broker wants no login: what is set for another one is not tried on it.
     """
     from minuet import dev
-    from minuet.kafka.connection import Connection
+    from minuet.kafka.connection import Connection, wrong_option
 
     folder = project_folder(project)
     found = configured(folder, bootstrap)
     address = _address(found, folder)
     options = found.settings.kafka
+    if wrong := wrong_option(options):
+        origin = found.origins.get(("kafka", wrong.name), "")
+        raise UsageError(f"{origin}: {wrong.why}" if origin else wrong.why)
     if address == dev.running(folder):
         options = {name: text for name, text in options.items() if not is_security(name)}
     return Connection(address, options)

@@ -11,13 +11,14 @@ import typer
 from minuet import dev
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, print_json, project_folder
+from minuet.kafka.connection import wrong_option
 from minuet.settings.kafka import is_secret
 from minuet.settings.reading import DEFAULT, Found, read, settable
 
 _SHOW = """Show each setting, its value, and where that comes from; secrets are masked.
 
-The later wins: [tool.minuet] in pyproject.toml, MINUET_... variables, options. What stands there \
-and nobody reads is pointed out, and exit 1.
+The later wins: [tool.minuet] in pyproject.toml, MINUET_... variables, options. What nobody reads, \
+and what Kafka's client does not take, is pointed out, and exit 1.
 
 Example: minuet config show
 """
@@ -50,17 +51,23 @@ def show(
     """Print the settings."""
     folder = project_folder(project)
     found = read(folder, bootstrap=bootstrap)
-    lines = list(_lines(found, folder))
+    lines, wrong = list(_lines(found, folder)), list(_wrong(found))
     if json:
-        unknown = [{**each.__dict__, "text": str(each)} for each in found.strangers]
-        print_json({"settings": [line._asdict() for line in lines], "unknown": unknown})
+        print_json({"settings": [line._asdict() for line in lines], "wrong": wrong})
     else:
         for text in columns(_Line._fields, [tuple(map(str, line)) for line in lines]):
             typer.echo(text)
-        for stranger in found.strangers:
-            typer.echo(f"minuet: {stranger}", err=True)
-    if found.strangers:
+        for text in wrong:
+            typer.echo(f"minuet: {text}", err=True)
+    if wrong:
         raise typer.Exit(1)
+
+
+def _wrong(found: Found) -> Iterator[str]:
+    yield from map(str, found.strangers)
+    if refused := wrong_option(found.settings.kafka):
+        origin = found.origins.get(("kafka", refused.name), "")
+        yield f"{origin}: {refused.why}" if origin else refused.why
 
 
 def _lines(found: Found, folder: Path) -> Iterator[_Line]:

@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
 )
 
 from minuet.errors import BrokerError, UsageError
-from minuet.kafka.reasons import describe, explain, lasts, refused
+from minuet.kafka.reasons import Refused, describe, explain, lasts, refused
 from minuet.kafka.repeats import Repeats
 from minuet.settings import kafka as names
 
@@ -82,12 +82,12 @@ class _Trouble:
         """The broker was reached: what was wrong before is no longer the reason."""
         self.last, self.reached = None, True
 
-    def __call__(self, error: KafkaError) -> None:
+    def note(self, error: KafkaError) -> bool:
+        """Keep it, if it is news; one without a reason that follows the reason is none."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN and self.last is not None:
-            return  # it follows the error that says why
+            return False
         self.last, self.since = error, time.monotonic()
-        # Before the first answer it is the error that a command ends with.
-        _LOG.log(logging.WARNING if self.reached else logging.INFO, "%s", describe(error))
+        return True
 
 
 @dataclass(frozen=True)
@@ -174,12 +174,28 @@ class Connection:
         self, kind: Callable[[dict[str, Any]], T], defaults: Mapping[str, Any],
         over: Mapping[str, object],
     ) -> T:  # fmt: skip
-        address = {"bootstrap.servers": self.bootstrap, "error_cb": self._trouble}
+        address = {"bootstrap.servers": self.bootstrap, "error_cb": self._heard}
         try:
             return kind({**_CLIENT, **defaults, **over, **address, **self.options})
         except KafkaException as failure:
-            message = f"{refused(failure.args[0].str(), self.options)}; see `minuet config show`"
-            raise UsageError(message) from failure
+            raise UsageError(refused(failure.args[0].str(), self.options).why) from failure
+
+    def _heard(self, error: KafkaError) -> None:
+        if self._trouble.note(error):
+            # Before the first answer it is the error that a command ends with.
+            level = logging.WARNING if self._trouble.reached else logging.INFO
+            _LOG.log(level, "%s: %s", self.name, describe(error))
+
+
+def wrong_option(options: Mapping[str, str]) -> Refused | None:
+    """What librdkafka has against these settings; asks no broker."""
+    if not options:
+        return None
+    try:
+        AdminClient({**_CLIENT, **options})
+    except KafkaException as failure:
+        return refused(failure.args[0].str(), options)
+    return None
 
 
 def _check_address(address: str) -> None:

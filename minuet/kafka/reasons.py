@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError
 
@@ -66,7 +67,7 @@ _SILENT = (
     f"check security.protocol [{KafkaError(KafkaError._ALL_BROKERS_DOWN).name()}]"
 )
 _MECHANISMS = re.compile(r"SASL (\S+) mechanism handshake failed: .*supported mechanisms: ?(\S*)")
-_NO_SUCH = re.compile(r'No such configuration property: "(.*)"')
+_NO_SUCH = "No such configuration property"
 _LASTING = frozenset(
     {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}
 )
@@ -105,15 +106,22 @@ def explain(error: KafkaError, why: KafkaError | None, *, reached: bool) -> str:
     return describe(why) + mend
 
 
-def refused(text: str, options: Mapping[str, str]) -> str:
+class Refused(NamedTuple):
+    """A setting that librdkafka does not take; the name is empty where it does not say which."""
+
+    name: str
+    why: str
+
+
+def refused(text: str, options: Mapping[str, str]) -> Refused:
     """Say why librdkafka makes no client of these options."""
-    for name, value in sorted(options.items()):
-        if name.endswith(".location") and name in text and not Path(value).exists():
-            return f"Kafka's {name}: there is no file {value}"
+    name = max((each for each in options if each in text), key=len, default="")
     why = text.partition(" client: ")[2] or text
-    if unknown := _NO_SUCH.search(why):
-        return f"Kafka has no setting {unknown[1]}"
-    return f"Kafka's settings: {why[:1].lower()}{why[1:]}"
+    if _NO_SUCH in why:
+        return Refused(name, f"Kafka has no setting {name}")
+    if name.endswith(".location") and not Path(options[name]).exists():
+        return Refused(name, f"Kafka's {name}: there is no file {options[name]}")
+    return Refused(name, f"Kafka's settings: {why[:1].lower()}{why[1:]}")
 
 
 def _words(error: KafkaError) -> str:

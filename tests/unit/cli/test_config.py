@@ -72,6 +72,25 @@ def test_what_nobody_reads_is_pointed_out(project: Path, monkeypatch: pytest.Mon
     )
     assert "no setting MINUET_WORKER__WINDOWS; did you mean MINUET_WORKER__WINDOW?" in errors
     code, out, _ = show(project, "--json")
-    assert [each["nearest"] for each in json.loads(out)["unknown"]] == [
-        "worker.threads", "MINUET_WORKER__WINDOW",
+    assert [text.rpartition("did you mean ")[2] for text in json.loads(out)["wrong"]] == [
+        "worker.threads?", "MINUET_WORKER__WINDOW?",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("SECURTY_PROTOCOL", "SSL", "Kafka has no setting securty.protocol"),
+        ("SOCKET_TIMEOUT_MS", "soon", "invalid value for configuration property"),
+        ("SSL_CA_LOCATION", "none.pem", "Kafka's ssl.ca.location: there is no file none.pem"),
+    ],
+)
+def test_what_kafkas_client_does_not_take_is_pointed_out_with_its_place(
+    project: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, why: str
+) -> None:
+    monkeypatch.setenv("MINUET_KAFKA__SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv(f"MINUET_KAFKA__{name}", value)
+    code, _, errors = show(project)
+    assert code == 1
+    assert errors.startswith(f"minuet: MINUET_KAFKA__{name}: ")
+    assert why in errors
