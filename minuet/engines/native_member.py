@@ -96,7 +96,8 @@ class Member:
             self._obey()
         except KafkaException as failure:
             if not self._ends.is_set():
-                self._tell(self._sink.broken, self._connection.error(failure))
+                about = self._about(failure.args[0], self._reads_from)
+                self._tell(self._sink.broken, self._connection.error(failure, about))
         except Exception as error:  # a thread must not end in silence
             self._tell(self._sink.broken, error)
         finally:
@@ -128,10 +129,10 @@ class Member:
             self._obey()
         return far
 
-    def _about(self, error: KafkaError) -> str:
+    def _about(self, error: KafkaError, group: str) -> str:
         """What an error is about, for a person who has to give a right."""
         of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
-        return f"group {self._group}" if of_group else f"topic {self._topic}"
+        return f"group {group}" if of_group else f"topic {self._topic}"
 
     def _deliver(
         self, partition: int, items: list[Record | Unreadable | int | KafkaError], size: int
@@ -143,7 +144,7 @@ class Member:
             if isinstance(item, int):
                 end = item
             elif isinstance(item, KafkaError):
-                self._sink.broken(self._connection.error(item, self._about(item)))
+                self._sink.broken(self._connection.error(item, self._about(item, self._group)))
                 return
             else:
                 records.append(item)

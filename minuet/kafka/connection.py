@@ -133,20 +133,20 @@ class Connection:
             BrokerError: no answer in time; names the address and why.
         """
         admin = self.admin()
+        asked = {"topic": topic} if topic else {}
         first_s = min(_LASTING_S, timeout_s)
         for wait_s in (first_s, timeout_s - first_s):
             try:
-                asked = {"topic": topic} if topic else {}
                 found = admin.list_topics(**asked, timeout=wait_s)
             except KafkaException as failure:
-                admin.poll(0)  # serves the error callback, which knows more than the timeout does
-                why = self._trouble.last
-                if wait_s == timeout_s - first_s or (why is not None and lasts(why)):
-                    raise self.error(failure) from failure
+                failed = failure
             else:
                 self._trouble.reset()
                 return found
-        raise AssertionError
+            admin.poll(0)  # serves the error callback, which knows more than the timeout does
+            if wait_s == timeout_s or (self._trouble.last and lasts(self._trouble.last)):
+                break
+        raise self.error(failed) from failed
 
     def error(self, failure: KafkaException | KafkaError, about: str = "") -> BrokerError:
         """The error to raise for a failed call: which broker, what, and why when it is known.

@@ -23,6 +23,8 @@ from minuet.settings.file import FILE, folder_of, line_of, table
 from minuet.spec.assemble import Workflow, assemble
 from minuet.step import StepDefinition, definition_of
 
+KEYS = ("saga", "steps")  # of a workflow's table
+
 
 @dataclass(frozen=True)
 class Project:
@@ -67,6 +69,9 @@ class Project:
         steps = table.get("steps")
         if not isinstance(steps, list) or not all(isinstance(s, str) for s in steps) or not steps:
             self.refuse(f"{key} has no steps", f'write steps = ["streams.{name}"]', name)
+        for unknown in table.keys() - set(KEYS):
+            message = f"{key} has a key {unknown!r}, which nobody reads"
+            self.refuse(message, f"write {' and '.join(KEYS)}, and nothing else", name, unknown)
         return table
 
     def _saga(self, name: str, written: str) -> Saga:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 
 import pytest
 from confluent_kafka import KafkaError
@@ -66,6 +67,14 @@ def test_an_unreachable_broker_is_named_within_the_time_given() -> None:
     address = f"127.0.0.1:{closed_port()}"
     with pytest.raises(BrokerError, match=f"Kafka at {address}: .*refused or lost.*running"):
         Connection(address).reach(timeout_s=0.5)
+
+
+@pytest.mark.parametrize("timeout_s", [0.2, 1.1])
+def test_all_the_time_given_is_waited_for(timeout_s: float) -> None:
+    began = time.monotonic()
+    with pytest.raises(BrokerError):
+        Connection(f"127.0.0.1:{closed_port()}").reach(timeout_s=timeout_s)
+    assert time.monotonic() - began >= timeout_s - 0.05
 
 
 def test_a_known_error_is_one_sentence_and_keeps_its_name() -> None:
