@@ -84,7 +84,7 @@ def path_of(variable: str) -> Path_:
     if first == "bootstrap":
         return (variable,)
     if first == "kafka" and rest:
-        return ("kafka", kafka.of_variable(_BETWEEN.join(rest)))
+        return ("kafka", kafka.of_variable("_".join(rest)))
     return (first, *rest)
 
 

@@ -100,6 +100,15 @@ def test_what_is_typed_wins_over_both(tmp_path: Path) -> None:
     assert all_three.origins["bootstrap",] == "--bootstrap"
 
 
+def test_dots_of_kafkas_names_may_be_one_underscore_or_two(tmp_path: Path) -> None:
+    for variable in ("MINUET_KAFKA__SASL_USERNAME", "MINUET_KAFKA__SASL__USERNAME"):
+        told = found(tmp_path, **{variable: "ann"})
+        assert told.settings.kafka == {"sasl.username": "ann"}
+        assert told.origins["kafka", "sasl.username"] == variable
+        assert told.strangers == ()
+    assert found(tmp_path, MINUET_KAFKA__LOG_LEVEL="7").settings.kafka == {"log_level": "7"}
+
+
 def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
     assert found(tmp_path, EVERYTHING, MINUET_BOOTSTRAP_SERVERS="").settings.bootstrap == "file:1"
 
