@@ -22,6 +22,7 @@ COMMANDS = (
     "worker",
     "saga",
     "verify",
+    "config",
     "demo",
     "bench",
 )

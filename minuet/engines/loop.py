@@ -25,7 +25,6 @@ from minuet.engines.compose import Composer
 from minuet.engines.flow import Flow
 from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.log import Append, Log, Position, Unreadable
-from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.partition import Partition, Run
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
@@ -33,6 +32,7 @@ from minuet.engines.timers import Timers
 from minuet.engines.unit import Unit
 from minuet.errors import BrokerError
 from minuet.event.record import Record
+from minuet.settings.worker import DEFAULTS, Options
 
 _LOG = logging.getLogger("minuet.worker")
 

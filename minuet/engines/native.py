@@ -18,7 +18,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from minuet.engines.log import Append, Sink
 from minuet.engines.native_member import Member
 from minuet.engines.native_reading import in_turn, stored_rows
-from minuet.kafka.connection import Connection, describe
+from minuet.kafka.connection import Connection
+from minuet.kafka.reasons import describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
 PROMPT_MOST = 32  # while no more are on their way, each record goes out at once; else in bulk
@@ -43,6 +44,11 @@ _REFUSED = frozenset(
         KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
         KafkaError._INVALID_ARG,
     }
+)
+
+
+_FORBIDDEN = frozenset(  # trying on changes nothing; somebody must give the right
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 )
 
 
@@ -147,6 +153,8 @@ class KafkaLog:
     def _failed(self, append: Append, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:  # this producer writes no more
             self._sink.broken(self._connection.error(error))
+        elif error.code() in _FORBIDDEN:
+            self._sink.broken(self._connection.error(error, f"topic {append.topic}"))
         else:
             self._sink.failed(append, describe(error), final=error.code() in _REFUSED)
 

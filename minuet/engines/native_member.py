@@ -17,6 +17,7 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupTopicPartitions,
+    KafkaError,
     KafkaException,
     TopicPartition,
 )
@@ -63,6 +64,7 @@ class Member:
         self._connection = connection
         self._topic = topic
         self._reads_from = reads_from
+        self._group = own["group.id"]
         self._consumer: Consumer = connection.consumer(**_CONSUMER, **own)
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._lead = Lead()
@@ -95,7 +97,8 @@ class Member:
             self._obey()
         except KafkaException as failure:
             if not self._ends.is_set():
-                self._tell(self._sink.broken, self._connection.error(failure))
+                about = self._about(failure.args[0], self._reads_from)
+                self._tell(self._sink.broken, self._connection.error(failure, about))
         except Exception as error:  # a thread must not end in silence
             self._tell(self._sink.broken, error)
         finally:
@@ -126,10 +129,17 @@ class Member:
             self._obey()
         return far
 
+    def _about(self, error: KafkaError, group: str) -> str:
+        """What an error is about, for a person who has to give a right."""
+        of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+        return f"group {group}" if of_group else f"topic {self._topic}"
+
     def _deliver(self, partition: int, read: Read) -> None:
         self._lead.delivered(read.items, read.size)
         if read.error is not None:
-            self._sink.broken(self._connection.error(read.error))
+            self._sink.broken(
+                self._connection.error(read.error, self._about(read.error, self._group))
+            )
             return
         if read.records:
             self._sink.read(partition, read.records)

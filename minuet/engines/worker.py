@@ -18,7 +18,6 @@ from minuet.engines.crash_memory import CrashMemory
 from minuet.engines.loop import Loop
 from minuet.engines.metering import MeteredLog
 from minuet.engines.native import KafkaLog
-from minuet.engines.options import Options
 from minuet.engines.quarantine import NO_GUARD, Guard, GuardedCodec, Quarantine
 from minuet.engines.unit import Unit
 from minuet.engines.units import Units, unit_name
@@ -26,6 +25,7 @@ from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
+from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 
 COORDINATOR = "coordinator"  # in `only`, a name like a step's
