@@ -1,4 +1,4 @@
-"""`minuet saga list|show|history`: a look at sagas, in one or in all."""
+"""`minuet saga list|show|history`: a look at sagas, in one or in all; acting is `saga_actions`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from minuet.cli import saga_actions
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.contracts.codec import Codec
@@ -43,10 +44,11 @@ _Status = Annotated[Wanted, typer.Option("--status", help="Only these.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="A look at sagas.", no_args_is_help=True)
+    group = typer.Typer(help="Look at sagas, and act on one.", no_args_is_help=True)
     group.command("list", help=_LIST)(list_sagas)
     group.command("show", help=_SHOW)(show)
     group.command("history", help=_HISTORY)(history)
+    saga_actions.register(group)
     app.add_typer(group, name="saga")
 
 

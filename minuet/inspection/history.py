@@ -62,13 +62,17 @@ class Said:
 
 @dataclass(frozen=True)
 class History:
-    """One saga: its records, and what each was counted as; `state` is their fold."""
+    """One saga: its records, and what each was counted as; `state` is their fold.
+
+    `after` is the next offset of the partition that was not read.
+    """
 
     saga: str
     partition: int
     records: list[Record]
     notes: list[str] = field(repr=False)
     state: State = field(repr=False)
+    after: int = 0
 
 
 def read(connection: Connection, plan: Plan, saga: str) -> History:
@@ -85,26 +89,39 @@ def read(connection: Connection, plan: Plan, saga: str) -> History:
     place = partition_of(saga.encode(), len(begins))
     others = [number for number in begins if number != place]
     for number in (place, *others):  # in another one only when a producer put it there
-        found = _records(connection, spec.log_topic, number, begins[number], saga)
+        found, after = _records(connection, spec.log_topic, number, begins[number], saga)
         if found:
-            notes, state = fold(plan, found)
-            return History(saga, number, found, notes, state)
+            return History(saga, number, found, *fold(plan, found), after)
     message = f"{spec.name} has no saga {saga!r} on {spec.log_topic} at {connection.bootstrap}"
     raise MinuetError(message)
 
 
+def read_on(connection: Connection, plan: Plan, history: History) -> History:
+    """Read what has come to a saga since.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+    """
+    place = (plan.spec.log_topic, history.partition, history.after)
+    more, after = _records(connection, *place, history.saga)
+    records = [*history.records, *more]
+    return History(history.saga, history.partition, records, *fold(plan, records), after)
+
+
 def _records(
     connection: Connection, topic: str, partition: int, begin: int, saga: str
-) -> list[Record]:
-    key = saga.encode()
+) -> tuple[list[Record], int]:
+    """The records of a saga from an offset on, and the next offset that was not read."""
+    key, after = saga.encode(), begin
     found = []
     for message in snapshot(connection, topic, {partition: begin}):
+        after = (message.offset() or 0) + 1
         if message.key() == key:
             try:
                 found.append(record_of(message))
             except UnreadableHeaders:
                 continue  # it is nothing to any saga
-    return found
+    return found, after
 
 
 def fold(plan: Plan, records: list[Record]) -> tuple[list[str], State]:
