@@ -102,9 +102,8 @@ def _not_parked(view: View, name: str) -> str:
 
 def _cancel(view: View) -> Decision:
     state, spec = view.state, view.plan.spec
-    before = next(view.persons("SagaCancelled"), None)
-    held = any(entry.type == "SagaCancelled" for entry in state.held)
-    if before is not None and (held or "SagaCancelled" in state.events):
+    before = _cancelled_before(view)
+    if before is not None:
         return Earlier(before)
     if state.status.ended:
         return Refusal(f"it has ended ({state.status.value}): nothing is left to cancel")
@@ -122,6 +121,15 @@ def _cancel(view: View) -> Decision:
         by = state.ids.get(state.failed_by)
         return Refusal(f"it fails already, by {by.type if by else 'an event before'}")
     return deed
+
+
+def _cancelled_before(view: View) -> Record | None:
+    state = view.state
+    if state.status is Status.COMPENSATED:
+        return next(view.persons("SagaCancelled"), None)
+    held = [entry for entry in state.held if entry.type == "SagaCancelled"]
+    entry = state.events.get("SagaCancelled") or next(iter(held), None)
+    return view.at(entry.offset) if entry is not None else None
 
 
 def _redo(view: View) -> Decision:

@@ -57,9 +57,14 @@ class View:
         return self.now_ms - state.at > kept - CLOCKS_APART_MS
 
     def effective(self) -> Iterator[Record]:
-        """Iterate over the records that had their effect, the last first."""
-        found = zip(self.history.records, self.history.notes, strict=True)
-        yield from (record for record, note in reversed(list(found)) if not note)
+        """Iterate over the records of this round that had their effect, the last first."""
+        found = list(zip(self.history.records, self.history.notes, strict=True))
+        for record, note in reversed(found):
+            if not note:
+                yield record
+                begins = record.type == self.plan.spec.begins and not record.headers.get(BY)
+                if begins or record.type == "SagaRedone":
+                    return
 
     def persons(self, event_type: str) -> Iterator[Record]:
         """Iterate over a person's records of this type that had their effect, the last first."""

@@ -13,7 +13,10 @@ import typer
 
 from minuet.errors import MinuetError, UsageError
 
-COMMANDS = ("dev", "topics", "publish", "worker", "saga", "verify", "demo", "bench")
+COMMANDS = (
+    "dev", "topics", "publish", "worker", "saga", "incidents", "dead_letters", "verify", "demo",
+    "bench",
+)  # fmt: skip
 
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."
 

@@ -10,14 +10,16 @@ from typing import Annotated
 
 import typer
 
+from minuet.action.view import View
 from minuet.cli import saga_actions
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.incidents import lines_of, open_incidents
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
 from minuet.inspection.history import Said, read, said
 from minuet.inspection.listing import Wanted, listing
-from minuet.inspection.standing import Standing, standing
+from minuet.inspection.standing import Acted, Standing, standing
 from minuet.kafka.registry import TopicRegistry
 from minuet.spec import project as projects
 
@@ -81,14 +83,19 @@ def show(
     project: ProjectOption = None,
 ) -> None:
     """Print where a saga stands."""
-    plan = compile_plan(projects.load(workflow, project).spec)
+    loaded = projects.load(workflow, project)
+    plan = compile_plan(loaded.spec)
+    now_ms = int(time.time() * 1000)
     found = read(connection(bootstrap, project), plan, saga)
-    stands = standing(plan, found, int(time.time() * 1000))
+    stands = standing(plan, found, now_ms)
+    incidents = open_incidents(View(plan, found, now_ms), loaded)
     if json:
-        print_json(asdict(stands))
+        print_json({**asdict(stands), "incidents": incidents})
         return
     for line in _standing(stands):
         typer.echo(line)
+    for line in (line for each in incidents for line in lines_of(each)):
+        typer.echo(f"  {line}")
 
 
 def history(
@@ -128,12 +135,19 @@ def _standing(stands: Standing) -> Iterator[str]:
         ("undo", [f"{u.outcome}: {u.state or 'not asked for yet'}" for u in stands.undoing]),
         ("deadlines", [f"{d.type} at {d.at}" for d in stands.deadlines]),
         ("the coordinator is about to say", stands.coordinator_says),
-        ("waits for a person", [f"{i.kind}: {i.about} {i.reason}" for i in stands.incidents]),
+        ("a person did", [_acted(each) for each in stands.actions]),
         ("counted", [f"{count} {name}" for name, count in stands.counts.items()]),
     ):
         if lines:
             yield title
             yield from (f"  {line}".rstrip() for line in lines)
+    if stands.incidents:
+        yield "waits for a person"
+
+
+def _acted(each: Acted) -> str:
+    counted = f"  (counted as {each.note})" if each.note else ""
+    return f"{each.time}  {each.type} by {each.by}: {each.why}{counted}"
 
 
 def _tasks(stands: Standing) -> list[str]:
@@ -148,13 +162,16 @@ def _tasks(stands: Standing) -> list[str]:
 
 def _said(each: Said) -> Iterator[str]:
     parts = [f"#{each.offset}", each.time, each.type]
-    parts += [f"by {each.step or each.by}"] if each.step or each.by else []
+    parts += [f"by {each.by or each.step}"] if each.step or each.by else []
+    parts += [f"for {each.step}"] if each.step and each.by else []
     causes = ", ".join(f"#{offset}" for offset in each.cause_offsets)
     parts += [f"because of {causes}"] if causes else []
     parts += [f"attempt {each.attempt}"] if each.attempt else []
     parts += ["late"] if each.late else []
     parts += [f"counted as {each.note}"] if each.note else []
     yield "  ".join(parts)
+    if each.by:
+        yield f"    why: {each.reason}"
     if each.value is None:
         yield f"    UNREADABLE: {each.unreadable}"
     else:

@@ -140,6 +140,20 @@ def completed() -> Story:
     return order
 
 
+def cancelled_to_the_end() -> Story:
+    order = failed()
+    order.skips("reserve_stock")
+    order.skips("screen_fraud")
+    order.goes_well()
+    return order
+
+
+def cancelled_early() -> Story:
+    order = early()
+    order.cancels()
+    return order
+
+
 def compensated() -> Story:
     order = placed()
     order.goes_well(book_shipment="ShipmentRefused")
@@ -170,6 +184,7 @@ SITUATIONS: Mapping[str, Callable[[], Story]] = {
         early, placed, waiting, parked, parked_twice, resumed, parked_again, in_doubt, undo_parked,
         undo_due, unreadable, unreadable_begin, unreadable_failing, unreadable_request,
         unreadable_and_cancelled, irreversible, shipped, failed_after_pivot, confirmed, failed,
-        completed, compensated, redone, forgotten, never_begun,
+        completed, compensated, cancelled_early, cancelled_to_the_end, redone, forgotten,
+        never_begun,
     )
 }  # fmt: skip

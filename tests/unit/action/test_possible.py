@@ -26,7 +26,7 @@ from minuet.event.ids import body_digest
 from minuet.event.record import Record
 from tests.unit.action import situations as now
 from tests.unit.action.situations import SITUATIONS, view_of
-from tests.unit.core.story import Story, failed
+from tests.unit.core.story import Story
 
 STOCK = Answer("reserve_stock", "StockReserved")
 NO_STOCK = Answer("reserve_stock", "StockRejected")
@@ -83,6 +83,8 @@ POSSIBLE: Mapping[str, Mapping[Wish, str]] = {
     "failed": {Cancel(): "earlier"},
     "completed": {},
     "compensated": {Redo(): "SagaRedone"},
+    "cancelled_early": {Cancel(): "earlier"},
+    "cancelled_to_the_end": {Cancel(): "earlier", Redo(): "SagaRedone"},
     "redone": {Cancel(): "SagaCancelled", Redo(): "earlier"},
     "forgotten": {},
     "never_begun": {},
@@ -186,10 +188,7 @@ def test_a_slot_that_gives_up_again_is_resumed_again() -> None:
 
 
 def test_a_second_round_can_be_cancelled_like_the_first() -> None:
-    order = failed()
-    order.skips("reserve_stock")
-    order.skips("screen_fraud")
-    order.goes_well()
+    order = now.cancelled_to_the_end()
     order.redoes()
     deed = decide(view_of(order), Cancel())
     assert isinstance(deed, Deed)
