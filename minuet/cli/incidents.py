@@ -13,6 +13,7 @@ from minuet.action.settling import command, settling
 from minuet.action.view import View, moment
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.outcomes import commands
 from minuet.cli.verify import progress_bar
 from minuet.core.plan import compile_plan
 from minuet.errors import UsageError
@@ -83,14 +84,21 @@ def show(
     loaded = projects.load(workflow, project)
     plan = compile_plan(loaded.spec)
     history = read(connection(bootstrap, project), plan, saga)
-    found = open_incidents(View(plan, history, int(time.time() * 1000)), loaded)
+    view = View(plan, history, int(time.time() * 1000))
+    found = open_incidents(view, loaded)
+    known = {each for incident in found for each in incident["commands"]}
+    whole = [each for each in commands(view, loaded) if each not in known]
     if json:
-        print_json({"saga": saga, "status": history.state.status.value, "incidents": found})
+        status = history.state.status.value
+        print_json({"saga": saga, "status": status, "incidents": found, "commands": whole})
         return
     typer.echo(f"{saga} is {history.state.status.value}; {len(found)} incidents are open")
-    for each in found:
-        for line in lines_of(each):
-            typer.echo(line)
+    for line in (line for each in found for line in lines_of(each)):
+        typer.echo(line)
+    if whole:
+        typer.echo("the saga as a whole")
+        for line in whole:
+            typer.echo(f"    {line}")
 
 
 def open_incidents(view: View, loaded: Workflow) -> list[dict[str, Any]]:
@@ -99,9 +107,9 @@ def open_incidents(view: View, loaded: Workflow) -> list[dict[str, Any]]:
     for each in of_state(view.state, view.history.partition):
         opened = view.at(each.offset)
         wishes = settling(view, each.key)
-        commands = [command(loaded.spec.name, each.saga, wish, loaded.models) for wish in wishes]
+        typed = [command(loaded.spec.name, each.saga, wish, loaded.models) for wish in wishes]
         since = moment(opened.time) if opened is not None else ""
-        found.append({**asdict(each), "since": since, "commands": commands})
+        found.append({**asdict(each), "since": since, "commands": typed})
     return found
 
 

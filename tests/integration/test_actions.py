@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +257,19 @@ def test_where_more_than_one_may_be_meant_it_asks_which(parcels: Troubles) -> No
     assert "--step note_parcel  (note_parcel: note is down)" in errors
     assert parcels.act("resume", "p", "--step", "note_parcel")["result"] == "effective"
     assert parcels.act("resume", "p")["result"] == "effective"
+
+
+def test_on_a_terminal_it_asks_before_there_is_no_way_back(waits: Troubles) -> None:
+    before = waits.length()
+    command = [sys.executable, "-c", "from minuet.cli.main import main; main()", "saga", "cancel"]
+    command += [waits.name, "p", "--why", "x", "--bootstrap", waits.bootstrap]
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(command, cwd=waits.folder, stdin=theirs, stderr=theirs)
+        os.write(ours, b"n\n")
+        assert process.wait(60) == 1
+        assert b"cancel p: the saga? [y/N]" in os.read(ours, 4096)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert waits.length() == before

@@ -90,6 +90,7 @@ def test_show_has_the_commands_that_could_settle_it_and_they_work(parcels: Troub
     assert code == 0
     assert "gave-up: weigh_parcel since 20" in out
     assert f"minuet saga resume {parcels.name} p --step weigh_parcel --why 'WHY'" in out
+    assert f"the saga as a whole\n    minuet saga cancel {parcels.name} p --why 'WHY'\n" in out
 
 
 def test_saga_show_and_history_tell_what_a_person_did(parcels: Troubles) -> None:
