@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from minuet.action.view import View
@@ -28,7 +28,8 @@ class _Target:
 
 def skip(view: View, wish: Skip) -> Decision:
     """Say what event skips it, or why nothing can be skipped."""
-    targets = [t for t in _targets(view) if wish.name in t.names or (not wish.name and t.waits)]
+    every = _merged(_targets(view))
+    targets = [t for t in every if wish.name in t.names or (not wish.name and t.waits)]
     good = [target for target in targets if not view.trial(target.deed)[0]]
     if len(good) > 1:
         return Which(tuple(Choice(_name(t, good), t.deed.about) for t in good))
@@ -37,6 +38,19 @@ def skip(view: View, wish: Skip) -> Decision:
     if targets:
         return Refusal(_why(view, targets[0]))
     return _before(view, wish) or Refusal(_nothing(view, wish))
+
+
+def _merged(targets: Iterable[_Target]) -> list[_Target]:
+    """Each deed once: an outcome and the request to undo it may both be unreadable."""
+    found: dict[str, _Target] = {}
+    for target in targets:
+        before = found.get(target.deed.id)
+        if before is not None:
+            names = tuple(dict.fromkeys((*before.names, *target.names)))
+            found[target.deed.id] = _Target(before.deed, names, before.waits or target.waits)
+        else:
+            found[target.deed.id] = target
+    return list(found.values())
 
 
 def _name(target: _Target, among: list[_Target]) -> str:

@@ -83,7 +83,8 @@ def show(
     """Print the incidents of a saga and what could settle each."""
     loaded = projects.load(workflow, project)
     plan = compile_plan(loaded.spec)
-    history = read(connection(bootstrap, project), plan, saga)
+    with progress_bar("reading the log", quiet=json) as bar:
+        history = read(connection(bootstrap, project), plan, saga, bar)
     view = View(plan, history, int(time.time() * 1000))
     found = open_incidents(view, loaded)
     known = {each for incident in found for each in incident["commands"]}

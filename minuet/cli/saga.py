@@ -15,6 +15,7 @@ from minuet.cli import saga_actions
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.incidents import lines_of, open_incidents
+from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
 from minuet.inspection.history import Said, read, said
@@ -86,7 +87,8 @@ def show(
     loaded = projects.load(workflow, project)
     plan = compile_plan(loaded.spec)
     now_ms = int(time.time() * 1000)
-    found = read(connection(bootstrap, project), plan, saga)
+    with progress_bar("reading the log", quiet=json) as bar:
+        found = read(connection(bootstrap, project), plan, saga, bar)
     stands = standing(plan, found, now_ms)
     incidents = open_incidents(View(plan, found, now_ms), loaded)
     if json:
@@ -108,7 +110,8 @@ def history(
     """Print a saga's records."""
     loaded = projects.load(workflow, project)
     place = connection(bootstrap, project)
-    found = read(place, compile_plan(loaded.spec), saga)
+    with progress_bar("reading the log", quiet=json) as bar:
+        found = read(place, compile_plan(loaded.spec), saga, bar)
     codec = Codec(loaded.models.values(), TopicRegistry(place))
     records = said(found, codec, loaded.spec.begins)
     if json:

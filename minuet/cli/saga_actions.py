@@ -18,6 +18,7 @@ from minuet.action.possible import decide
 from minuet.action.wish import Answer, Cancel, Deed, Redo, Resume, Skip, Which, Wish
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.outcomes import as_dict, lines
+from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
 from minuet.errors import ContractError, UsageError
@@ -177,7 +178,8 @@ def _carry_out(order: _Order, wish: Wish, text: bytes = b"") -> None:
         event = _event(loaded, wish.event, text)
         wish = Answer(wish.step, wish.event, _digest(codec, event))
     desk = Desk(place, compile_plan(loaded.spec), codec, int(time.time() * 1000))
-    view = desk.look(order.saga)
+    with progress_bar("reading the log", quiet=order.json) as bar:
+        view = desk.look(order.saga, bar)
     decision = decide(view, wish)
     if isinstance(decision, Deed):
         _ask(order, wish, decision)

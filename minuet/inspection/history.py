@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,10 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.partitioner import partition_of
 from minuet.kafka.reading import record_of, snapshot
+
+_PROGRESS_EVERY = 2_000
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,16 @@ class History:
     after: int = 0
 
 
-def read(connection: Connection, plan: Plan, saga: str) -> History:
+def read(
+    connection: Connection, plan: Plan, saga: str, progress: Progress = lambda _done, _all: None
+) -> History:
     """Read a saga from the log.
+
+    Args:
+        connection: where Kafka is.
+        plan: the compiled workflow.
+        saga: its id.
+        progress: told how many records of its partition are read, and how many there are.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -85,11 +98,16 @@ def read(connection: Connection, plan: Plan, saga: str) -> History:
     """
     spec = plan.spec
     topics.check(connection, spec)
-    begins = {number: low for number, (low, _) in watermarks(connection, spec.log_topic).items()}
-    place = partition_of(saga.encode(), len(begins))
-    others = [number for number in begins if number != place]
+    ends = watermarks(connection, spec.log_topic)
+    place = partition_of(saga.encode(), len(ends))
+    others = [number for number in ends if number != place]
     for number in (place, *others):  # in another one only when a producer put it there
-        found, after = _records(connection, spec.log_topic, number, begins[number], saga)
+        low, high = ends[number]
+
+        def read_to(offset: int, low: int = low, high: int = high) -> None:
+            progress(offset - low, high - low)
+
+        found, after = _records(connection, (spec.log_topic, number, low), saga, read_to)
         if found:
             return History(saga, number, found, *fold(plan, found), after)
     message = f"{spec.name} has no saga {saga!r} on {spec.log_topic} at {connection.bootstrap}"
@@ -103,19 +121,22 @@ def read_on(connection: Connection, plan: Plan, history: History) -> History:
         BrokerError: Kafka cannot be reached.
     """
     place = (plan.spec.log_topic, history.partition, history.after)
-    more, after = _records(connection, *place, history.saga)
+    more, after = _records(connection, place, history.saga, lambda _offset: None)
     records = [*history.records, *more]
     return History(history.saga, history.partition, records, *fold(plan, records), after)
 
 
 def _records(
-    connection: Connection, topic: str, partition: int, begin: int, saga: str
+    connection: Connection, place: tuple[str, int, int], saga: str, read_to: Callable[[int], None]
 ) -> tuple[list[Record], int]:
-    """The records of a saga from an offset on, and the next offset that was not read."""
-    key, after = saga.encode(), begin
+    """The records of a saga from a place on, and the next offset that was not read."""
+    topic, partition, after = place
+    key, begin = saga.encode(), after
     found = []
     for message in snapshot(connection, topic, {partition: begin}):
         after = (message.offset() or 0) + 1
+        if after % _PROGRESS_EVERY == 0:
+            read_to(after)
         if message.key() == key:
             try:
                 found.append(record_of(message))

@@ -15,6 +15,7 @@ import pytest
 from minuet.event.ids import answer_id, begin_id, slot_id
 from minuet.event.record import BY, REASON
 from minuet.kafka.connection import Connection
+from minuet.kafka.partitioner import partition_of
 from tests.integration.troubles import Troubles
 
 pytestmark = pytest.mark.kafka
@@ -257,6 +258,16 @@ def test_where_more_than_one_may_be_meant_it_asks_which(parcels: Troubles) -> No
     assert "--step note_parcel  (note_parcel: note is down)" in errors
     assert parcels.act("resume", "p", "--step", "note_parcel")["result"] == "effective"
     assert parcels.act("resume", "p")["result"] == "effective"
+
+
+def test_an_action_goes_where_the_saga_stands(parcels: Troubles) -> None:
+    wrong = (partition_of(b"lost", 3) + 1) % 3
+    headers: list[tuple[str, str | bytes | None]] = [("ce_id", b"1"), ("ce_type", b"ParcelSent")]
+    producer = Connection(parcels.bootstrap).producer()
+    producer.produce(parcels.topic, b"?", b"lost", wrong, headers=headers)
+    producer.flush()
+    found = parcels.act("cancel", "lost")
+    assert (found["result"], found["partition"]) == ("effective", wrong)
 
 
 def test_on_a_terminal_it_asks_before_there_is_no_way_back(waits: Troubles) -> None:

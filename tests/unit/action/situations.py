@@ -106,6 +106,13 @@ def unreadable_request() -> Story:
     return order
 
 
+def unreadable_undo() -> Story:
+    """Neither the outcome can be read nor the request to undo it."""
+    order = unreadable_request()
+    order.rejects(order.log[1])
+    return order
+
+
 def unreadable_and_cancelled() -> Story:
     """Its step cannot run again to learn, and waits for a person."""
     order = unreadable_begin()
@@ -183,8 +190,8 @@ SITUATIONS: Mapping[str, Callable[[], Story]] = {
     for make in (
         early, placed, waiting, parked, parked_twice, resumed, parked_again, in_doubt, undo_parked,
         undo_due, unreadable, unreadable_begin, unreadable_failing, unreadable_request,
-        unreadable_and_cancelled, irreversible, shipped, failed_after_pivot, confirmed, failed,
-        completed, compensated, cancelled_early, cancelled_to_the_end, redone, forgotten,
-        never_begun,
+        unreadable_undo, unreadable_and_cancelled, irreversible, shipped, failed_after_pivot,
+        confirmed, failed, completed, compensated, cancelled_early, cancelled_to_the_end,
+        redone, forgotten, never_begun,
     )
 }  # fmt: skip

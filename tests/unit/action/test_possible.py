@@ -72,6 +72,7 @@ POSSIBLE: Mapping[str, Mapping[Wish, str]] = {
         STOCK: "StockReserved", Skip(): "StepSkipped", SKIP_UNDO: "StepSkipped",
     },
     "unreadable_request": {Skip(): "StepSkipped", SKIP_UNDO: "StepSkipped"},
+    "unreadable_undo": {STOCK: "StockReserved", Skip(): "StepSkipped", SKIP_UNDO: "StepSkipped"},
     "unreadable_and_cancelled": {
         STOCK: "StockReserved", NO_STOCK: "StockRejected", ORDER: "OrderPlaced",
         Skip(): "StepSkipped", SKIP_STEP: "StepSkipped", Cancel(): "earlier",
