@@ -19,12 +19,16 @@ def answer(view: View, wish: Answer) -> Decision:
         for entry in view.unreadable()
         if wish.step in (view.said_by(entry), entry.id, entry.slot)
     ]
-    deeds = [_in_its_place(slot, wish.event) for slot in slots if wish.event in slot.step.spec.says]
-    deeds += [_replacing(view, entry) for entry in entries if entry.type == wish.event]
+    deeds = {
+        slot.id: _in_its_place(slot, wish.event)
+        for slot in slots
+        if wish.event in slot.step.spec.says
+    }
+    deeds |= {e.id: _replacing(view, e) for e in entries if e.type == wish.event}
     if len(deeds) > 1:
-        return Which(tuple(Choice(deed.slot or deed.undoes, deed.about) for deed in deeds))
+        return Which(tuple(Choice(name, deed.about) for name, deed in deeds.items()))
     if deeds:
-        return deeds[0]
+        return next(iter(deeds.values()))
     return _before(view, wish) or Refusal(_why(view, wish, slots, entries))
 
 

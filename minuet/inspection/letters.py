@@ -6,8 +6,10 @@ letter, so one that was written twice is shown once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import heapq
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from minuet.errors import MinuetError
 from minuet.event.record import ID, SCHEMA, TYPE, timestamp
@@ -97,26 +99,38 @@ def letters(connection: Connection, spec: Spec, wanted: Wanted, progress: Progre
         BrokerError: Kafka cannot be reached.
         UsageError: there is no such topic.
     """
+    counts: dict[tuple[str, str], int] = {}
+
+    def wanted_ones() -> Iterator[Letter]:
+        for letter in _each(connection, spec, wanted.after_ms, progress):
+            if _is_wanted(letter, wanted):
+                what = letter.category, letter.step
+                counts[what] = counts.get(what, 0) + 1
+                yield letter
+
+    youngest = heapq.nlargest(wanted.limit, wanted_ones(), key=lambda letter: letter.at)
+    return Found(youngest, counts)
+
+
+def _each(
+    connection: Connection, spec: Spec, after_ms: int, progress: Progress
+) -> Iterator[Letter]:
+    """Each letter once, one after the other: there may be more than the memory holds."""
     topic = spec.dead_letter_topic
     ends = watermarks(connection, topic)
     start = {number: low for number, (low, _) in ends.items()}
-    if wanted.after_ms:
-        start = since(connection, topic, wanted.after_ms)
+    if after_ms:
+        start = since(connection, topic, after_ms)
     total = sum(ends[number][1] - first for number, first in start.items())
-    found: dict[object, Letter] = {}
-    counts: dict[tuple[str, str], int] = {}
+    known: set[str] = set()
     for number, raw in enumerate(raw_snapshot(connection, topic, start)):
         if number % _PROGRESS_EVERY == 0:
             progress(number, total)
         letter = letter_of(raw)
-        name = letter.id or (letter.partition, letter.offset)
-        if name not in found and raw.time >= wanted.after_ms and _is_wanted(letter, wanted):
-            found[name] = letter
-            what = letter.category, letter.step
-            counts[what] = counts.get(what, 0) + 1
+        if letter.id not in known and raw.time >= after_ms:
+            known.update([letter.id] if letter.id else [])
+            yield letter
     progress(total, total)
-    youngest = sorted(found.values(), key=lambda letter: letter.at, reverse=True)
-    return Found(youngest[: wanted.limit], counts)
 
 
 def _is_wanted(letter: Letter, wanted: Wanted) -> bool:
@@ -147,16 +161,13 @@ def find(connection: Connection, spec: Spec, name: str, progress: Progress) -> L
             message = f"{topic} has no record at {name}"
             raise MinuetError(message)
         return letter_of(raw)
-    found = {
-        letter.id: letter
-        for letter in letters(connection, spec, Wanted(limit=1 << 62), progress).letters
-        if letter.id.startswith(name)
-    }
+    every = _each(connection, spec, 0, progress)
+    found = list(islice((each for each in every if each.id.startswith(name)), 2))
     if len(found) != 1:
-        many = "no dead letter" if not found else f"{len(found)} dead letters"
+        many = "more than one dead letter" if found else "no dead letter"
         message = f"{topic} has {many} with an id that begins with {name!r}"
         raise MinuetError(message)
-    return next(iter(found.values()))
+    return found[0]
 
 
 def letter_of(raw: Raw) -> Letter:

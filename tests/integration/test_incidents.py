@@ -178,7 +178,7 @@ def test_bytes_without_number_do_not_fill_the_memory() -> None:
         (("dead-letters", "show", "NAME", "0/99"), 1, "has no record at 0/99"),
         (("dead-letters", "show", "NAME", "9/0"), 1, "has no record at 9/0"),
         (("dead-letters", "show", "NAME", "nothing"), 1, "no dead letter with an id that begins"),
-        (("dead-letters", "show", "NAME", ""), 1, "dead letters with an id that begins"),
+        (("dead-letters", "show", "NAME", ""), 1, "more than one dead letter with an id"),
         (("dead-letters", "list", "NAME", "--since", "soon"), 2, "--since soon: say a length"),
         (("dead-letters", "list", "other"), 2, "names no workflow 'other'"),
         (("incidents", "list", "NAME", "--kind", "bad"), 2, "--kind bad: say one of gave-up"),
