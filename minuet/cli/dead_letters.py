@@ -13,6 +13,7 @@ import typer
 
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
 from minuet.duration import parse_ms
 from minuet.errors import UsageError
@@ -38,7 +39,6 @@ Example: minuet dead-letters show orders 2/17 --raw letter.bin
 """
 
 _Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
-_SHOWN = 60
 _HEX_LINE = 16
 _HEX_MOST = 1024  # bytes shown; --json and --raw have all of them
 
@@ -170,11 +170,11 @@ def _lines(workflow: str, found: Found) -> Iterator[str]:
         (
             f"{e.partition}/{e.offset}",
             e.at,
-            _short(e.saga),
+            short(e.saga),
             e.category,
             e.step,
             e.attempt,
-            _short(e.error),
+            short(e.error),
         )
         for e in found.letters
     ]
@@ -187,30 +187,20 @@ def _lines(workflow: str, found: Found) -> Iterator[str]:
         yield f"all of one: minuet dead-letters show {workflow} {rows[0][0]}"
 
 
-def _plain(text: str) -> str:
-    """Text that does nothing to a terminal: it was written by who knows whom."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _short(text: str) -> str:
-    line = _plain(" ".join(text.split()))
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
-
-
 def _whole(letter: Letter, decoded: Decoded) -> Iterator[str]:
     yield f"dead letter {letter.id} at partition {letter.partition}, offset {letter.offset}"
     for name in ("at", "saga", "category", "error", "step", "slot", "attempt", "type", "event",
                  "source", "source_at"):  # fmt: skip
         value = getattr(letter, name)
         if value:
-            yield f"  {name.replace('_', ' '):<9}  {_plain(str(value))}"
+            yield f"  {name.replace('_', ' '):<9}  {plain(str(value))}"
     yield "headers"
     for name, raw in letter.headers:
-        yield f"  {_plain(name)}: {_plain(raw.decode(errors='backslashreplace'))}"
+        yield f"  {plain(name)}: {plain(raw.decode(errors='backslashreplace'))}"
     yield "value, decoded"
-    yield f"  {_plain(decoded.text)}" if decoded.text else "  not decoded"
+    yield f"  {plain(decoded.text)}" if decoded.text else "  not decoded"
     if decoded.why:
-        yield f"  {_plain(decoded.why)}"
+        yield f"  {plain(decoded.why)}"
     yield f"value, {letter.size:,} bytes"
     yield from (f"  {line}" for line in _hex(letter.value[:_HEX_MOST]))
     if letter.size > _HEX_MOST:

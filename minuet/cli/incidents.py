@@ -14,6 +14,7 @@ from minuet.action.view import View, moment
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.outcomes import commands
+from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
 from minuet.core.plan import compile_plan
 from minuet.errors import UsageError
@@ -39,7 +40,6 @@ _Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
 _Saga = Annotated[str, typer.Argument(help="Its id: the key of its events.")]
 _Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
 _Step = Annotated[str, typer.Option("--step", help="Only of this step, or this event.")]
-_REASON_SHOWN = 60
 
 
 def register(app: typer.Typer) -> None:
@@ -118,7 +118,7 @@ def lines_of(incident: dict[str, Any]) -> Iterator[str]:
     """An incident in lines."""
     tried = f", {incident['attempts']} attempts" if incident["attempts"] else ""
     yield f"{incident['kind']}: {incident['about']} since {incident['since']}{tried}"
-    yield f"  {incident['reason'] or 'no reason was given'}"
+    yield f"  {plain(incident['reason']) or 'no reason was given'}"
     yield from (f"    {each}" for each in incident["commands"])
 
 
@@ -138,7 +138,7 @@ def _as_dict(found: Found) -> dict[str, Any]:
 def _lines(workflow: str, found: Found) -> Iterator[str]:
     names = ("saga", "kind", "about", "since", "attempts", "reason")
     rows = [
-        (e.saga, e.kind, e.about, e.since, e.attempts, _short(e.reason)) for e in found.incidents
+        (e.saga, e.kind, e.about, e.since, e.attempts, short(e.reason)) for e in found.incidents
     ]
     yield from columns(names, rows) if rows else ()
     if len(found.incidents) < found.total:
@@ -148,8 +148,3 @@ def _lines(workflow: str, found: Found) -> Iterator[str]:
         yield f"what could settle one: minuet incidents show {workflow} {found.incidents[0].saga}"
     if found.unreadable:
         yield f"{found.unreadable:,} rows cannot be read: run `minuet verify {workflow}`"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _REASON_SHOWN else line[: _REASON_SHOWN - 1] + "…"

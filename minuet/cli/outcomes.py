@@ -8,6 +8,7 @@ from typing import Any
 from minuet.action.act import Outcome
 from minuet.action.settling import command, possible
 from minuet.action.view import View, moment
+from minuet.cli.plain import plain
 from minuet.event.record import BY, REASON, Record
 from minuet.spec.assemble import Workflow
 
@@ -37,7 +38,8 @@ def lines(saga: str, outcome: Outcome, loaded: Workflow) -> Iterator[str]:
                 yield f"  {by}"
     yield f"{saga} is {view.state.status.value}"
     for incident in view.state.incidents.values():
-        yield f"  waits for a person: {incident.kind}: {incident.about} {incident.reason}".rstrip()
+        reason = plain(incident.reason)
+        yield f"  waits for a person: {incident.kind}: {incident.about} {reason}".rstrip()
     found = commands(view, loaded)
     if found and (view.state.incidents or not outcome.is_done):
         yield "possible now:"
@@ -51,8 +53,8 @@ def commands(view: View, loaded: Workflow) -> list[str]:
 
 
 def _by(record: Record) -> str:
-    who = f"{record.type} by {record.text(BY) or 'somebody'} at {moment(record.time)}"
-    return f"{who}, offset {record.offset}: {record.text(REASON)}"
+    who = f"{record.type} by {plain(record.text(BY)) or 'somebody'} at {moment(record.time)}"
+    return f"{who}, offset {record.offset}: {plain(record.text(REASON))}"
 
 
 def as_dict(outcome: Outcome, loaded: Workflow) -> dict[str, Any]:

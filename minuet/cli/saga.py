@@ -15,6 +15,7 @@ from minuet.cli import saga_actions
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.incidents import lines_of, open_incidents
+from minuet.cli.plain import plain
 from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
@@ -150,7 +151,7 @@ def _standing(stands: Standing) -> Iterator[str]:
 
 def _acted(each: Acted) -> str:
     counted = f"  (counted as {each.note})" if each.note else ""
-    return f"{each.time}  {each.type} by {each.by}: {each.why}{counted}"
+    return f"{each.time}  {each.type} by {plain(each.by)}: {plain(each.why)}{counted}"
 
 
 def _tasks(stands: Standing) -> list[str]:
@@ -165,7 +166,7 @@ def _tasks(stands: Standing) -> list[str]:
 
 def _said(each: Said) -> Iterator[str]:
     parts = [f"#{each.offset}", each.time, each.type]
-    parts += [f"by {each.by or each.step}"] if each.step or each.by else []
+    parts += [f"by {plain(each.by or each.step)}"] if each.step or each.by else []
     parts += [f"for {each.step}"] if each.step and each.by else []
     causes = ", ".join(f"#{offset}" for offset in each.cause_offsets)
     parts += [f"because of {causes}"] if causes else []
@@ -174,7 +175,7 @@ def _said(each: Said) -> Iterator[str]:
     parts += [f"counted as {each.note}"] if each.note else []
     yield "  ".join(parts)
     if each.by:
-        yield f"    why: {each.reason}"
+        yield f"    why: {plain(each.reason)}"
     if each.value is None:
         yield f"    UNREADABLE: {each.unreadable}"
     else:
