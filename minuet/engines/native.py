@@ -16,6 +16,7 @@ from contextlib import suppress
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from minuet.engines.log import Append, Sink
+from minuet.engines.native_calls import CallReader
 from minuet.engines.native_member import Member
 from minuet.engines.native_reading import stored_rows
 from minuet.kafka.connection import Connection, describe
@@ -65,6 +66,7 @@ class KafkaLog:
         self._table = table
         own = {"group.id": group, "client.id": client_id}
         self._member = Member(connection, topic, reads_from, own)
+        self._calls = CallReader(connection)
         self._prompt = connection.producer(**_PRODUCER)
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
         self._unacked = 0
@@ -82,6 +84,7 @@ class KafkaLog:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._beating.start()
+        self._calls.start(sink)
         self._member.start(sink)
 
     # -- writing ---------------------------------------------------------------------------------
@@ -164,6 +167,14 @@ class KafkaLog:
         """Fetch these (again)."""
         self._member.resume(partitions)
 
+    def follow(self, partition: int, delays: Mapping[str, int]) -> None:
+        """Follow delay topics."""
+        self._calls.follow(partition, delays)
+
+    def unfollow(self, partition: int) -> None:
+        """Follow them no more."""
+        self._calls.unfollow(partition)
+
     async def high_watermark(self, partition: int) -> int:
         """Ask the broker for the log's high watermark.
 
@@ -187,6 +198,7 @@ class KafkaLog:
         for its acks.
         """
         await self._flushed()
+        await self._calls.stop()
         await self._member.stop()
         await self._flushed()
         self._ends.set()

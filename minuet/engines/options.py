@@ -16,6 +16,8 @@ class Options:
         threads: for sync steps with resources, so many at once, and as many again for calls that
             outlast their step's timeout.
         late: runs past their timeout that are waited for; then the oldest is cancelled.
+        timers: of waits, in each partition, that are kept in memory; beyond these a long wait is
+            left to a record on a delay topic.
         grace_s: how long a stop waits for handlers that run.
         append_again_s: after an append whose result is unknown.
     """
@@ -26,6 +28,7 @@ class Options:
     checkpoint_records: int = 5_000
     threads: int = 32
     late: int = 500
+    timers: int = 20_000
     grace_s: float = 10.0
     append_again_s: float = 0.1
 
