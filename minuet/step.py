@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, MutableMapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, overload
 
@@ -21,6 +21,7 @@ from minuet.spec.model import Parameter, RetryPolicy, StepSpec
 IN_DOUBT = ("", "ask", "park", "undo")
 DEFINITION = "minuet_step"  # the attribute of a step's function that holds its definition
 
+_STEP_LOG = logging.getLogger("minuet.step")
 _START_OF_TIME = datetime.fromtimestamp(0, UTC)
 
 Function = TypeVar("Function", bound=Callable[..., Event | Coroutine[Any, Any, Event]])
@@ -54,7 +55,6 @@ class Context:
         step: its name.
         now: log time of its youngest cause, so that a second run sees the same.
         traceparent: the W3C trace it belongs to, or empty.
-        logger: names the step.
     """
 
     saga_id: str
@@ -63,12 +63,27 @@ class Context:
     step: str = ""
     now: datetime = _START_OF_TIME
     traceparent: str = ""
-    logger: logging.Logger = field(default=logging.getLogger("minuet.step"), repr=False)
 
     @property
     def idempotency_key(self) -> str:
         """The same for every run of this step on these causes: give it to the outside."""
         return self.slot
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines say saga, step and slot; what else they say is the step's affair."""
+        about = {"saga": self.saga_id, "step": self.step, "slot": self.slot}
+        return _AboutRun(_STEP_LOG, about)
+
+
+class _AboutRun(logging.LoggerAdapter[logging.Logger]):
+    """Adds what the run is to what a line has of its own."""
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        kwargs["extra"] = {**(kwargs.get("extra") or {}), **(self.extra or {})}
+        return msg, kwargs
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ LOGGED_WAIT_MS = (
     1_000  # a wait this long is an event first (rule 6); shorter ones stay in the worker
 )
 BUG_ATTEMPTS = 3  # an exception that no policy speaks of is tried again this often, in case
+NEVER_AGAIN = ("reject", "poison")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def settle(slot: Slot, failure: Failure, tries_here: int, jitter: float) -> Sett
     attempt = slot.attempt + tries_here
     counted = attempt - slot.since
     most = min(BUG_ATTEMPTS, policy.attempts) if failure.category == "bug" else policy.attempts
-    if failure.category in ("reject", "poison") or counted >= most:
+    if failure.category in NEVER_AGAIN or counted >= most:
         return Park(attempt)
     delay = max(failure.after_ms, backoff_ms(policy, counted, jitter))
     return Again(delay) if delay < LOGGED_WAIT_MS else Wait(attempt, delay)

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 from minuet.core.plan import Plan
 from minuet.core.state import State
 from minuet.engines.log import Append, Log
-from minuet.engines.options import Options
 from minuet.engines.partition import Partition, Run
 from minuet.event.record import NOT_BEFORE, SLOT, STEP, Headers
+from minuet.settings.worker import Options
 from minuet.spec.model import DELAYS, Spec
 
 LOOK_S = 60.0  # between two looks for sagas whose call was lost

@@ -26,13 +26,14 @@ from minuet.engines.compose import Composer
 from minuet.engines.flow import Flow
 from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.log import Append, Log, Position, Unreadable
-from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.partition import Partition, Run
+from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
 from minuet.engines.unit import Unit
 from minuet.errors import BrokerError
 from minuet.event.record import Record
+from minuet.settings.worker import DEFAULTS, Options
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -62,6 +63,7 @@ class Loop:
         self.plan: Plan = compile_plan(unit.workflow.spec)
         self.parts: dict[int, Partition] = {}
         self.folded = 0
+        self.joined = False
         self.stopped: asyncio.Event = asyncio.Event()
         self.error: Exception | None = None
         self._log = log
@@ -94,6 +96,16 @@ class Loop:
     def coordinates(self) -> bool:
         """Whether this unit has the coordinator's part."""
         return self.unit.coordinates
+
+    @property
+    def runner(self) -> Runner:
+        """What runs the handlers."""
+        return self._acting.runner
+
+    @property
+    def log(self) -> Log:
+        """Where records come from and go to."""
+        return self._log
 
     def breakers(self) -> list[BreakerView]:
         """Return how the circuit breakers of this worker stand."""
@@ -156,6 +168,8 @@ class Loop:
 
     def assigned(self, positions: Mapping[int, Position]) -> None:
         """Begin with new partitions."""
+        self._acting.runner.guard.learn()
+        self.joined = True
         self._assignments.assigned(positions)
 
     async def revoked(self, partitions: Iterable[int]) -> None:
@@ -166,6 +180,7 @@ class Loop:
 
     def lost(self, partitions: Iterable[int]) -> None:
         """Somebody else owns them by now: store nothing."""
+        self.joined = False
         self._assignments.end(list(partitions))
 
     # -- reading ---------------------------------------------------------------------------------

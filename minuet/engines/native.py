@@ -18,8 +18,9 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from minuet.engines.log import Append, Sink
 from minuet.engines.native_calls import CallReader
 from minuet.engines.native_member import LEAVE_S, Member
-from minuet.engines.native_reading import stored_rows
-from minuet.kafka.connection import Connection, describe
+from minuet.engines.native_reading import in_turn, stored_rows
+from minuet.kafka.connection import Connection
+from minuet.kafka.reasons import describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
 PROMPT_MOST = 32  # while no more are on their way, each record goes out at once; else in bulk
@@ -48,6 +49,11 @@ _REFUSED = frozenset(
 )
 
 
+_FORBIDDEN = frozenset(  # trying on changes nothing; somebody must give the right
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+)
+
+
 class KafkaLog:
     """One member of a workflow's consumer group, and its producer.
 
@@ -64,7 +70,7 @@ class KafkaLog:
         group: str, reads_from: str, client_id: str,
     ) -> None:  # fmt: skip
         self._connection = connection
-        self._table = table
+        self._topic, self._table = topic, table
         own = {"group.id": group, "client.id": client_id}
         self._member = Member(connection, topic, reads_from, own)
         self._calls = CallReader(connection)
@@ -151,6 +157,8 @@ class KafkaLog:
     def _failed(self, append: Append, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:  # this producer writes no more
             self._sink.broken(self._connection.error(error))
+        elif error.code() in _FORBIDDEN:
+            self._sink.broken(self._connection.error(error, f"topic {append.topic}"))
         else:
             self._sink.failed(append, describe(error), final=error.code() in _REFUSED)
 
@@ -184,13 +192,16 @@ class KafkaLog:
         """
         return await self._member.high_watermark(partition)
 
-    async def rows(
+    async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the log's high watermarks as the last fetches told them."""
+        return await self._member.known_highs(partitions)
+
+    def rows(
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks, with a consumer of its own."""
-        async with self._loading:
-            async for chunk in stored_rows(self._connection, (self._table, partition), start, end):
-                yield chunk
+        place = (self._table, partition)
+        return in_turn(self._loading, stored_rows(self._connection, place, start, end))
 
     async def close(self) -> None:
         """Flush, leave the group, end the threads.

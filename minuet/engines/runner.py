@@ -17,17 +17,19 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from minuet.contracts.codec import Codec
 from minuet.core.settle import Failure
 from minuet.core.state import Entry
 from minuet.engines.driving import Suspended, drive, resume
-from minuet.engines.options import Options
 from minuet.engines.partition import Run
+from minuet.engines.quarantine import NO_GUARD, Guard
 from minuet.engines.verdict import Ended, Unbound, Verdicts, in_words, overdue
 from minuet.errors import MinuetError, UnreadableValue
 from minuet.event.model import Event
+from minuet.settings.worker import Options
 from minuet.step import Context, StepDefinition
 
 _LOG = logging.getLogger("minuet.worker")
@@ -110,6 +112,7 @@ class Runner:
         self._decoded: dict[tuple[str, str], Event] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self.started = 0
+        self.guard: Guard = NO_GUARD
 
     @property
     def active(self) -> int:
@@ -144,7 +147,7 @@ class Runner:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, run: Run) -> None:
-        if not self._owner.may_start(run):
+        if not self._owner.may_start(run) or (self.guard.suspects and self._is_stopped(run)):
             return
         run.tries += 1
         self.started += 1
@@ -161,6 +164,13 @@ class Runner:
             self._outside(step, run, arguments)
         else:
             self._pure(step, run, arguments)
+
+    def _is_stopped(self, run: Run) -> bool:
+        stopped = self.guard.stops(run, self.submit)
+        if isinstance(stopped, Failure):
+            run.tries += 1
+            self._ended(run, stopped)
+        return bool(stopped)
 
     def _bind(self, step: StepDefinition, run: Run) -> dict[str, Any]:
         slot = run.slot
@@ -194,24 +204,31 @@ class Runner:
         return event
 
     def _pure(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
+        self.guard.begin(run)
         try:
             result = step.function(**arguments)
             if step.is_async:
                 result = drive(result)
-        except (Exception, asyncio.CancelledError) as error:
-            self._ended(run, self._verdicts.failure(error))
-            return
-        if isinstance(result, Suspended):
-            self._watch(run, asyncio.ensure_future(resume(result)))
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            result = self._verdicts.failure(error)
+        finally:
+            self.guard.end()
+        if isinstance(result, Failure):
+            self._ended(run, result)
+        elif isinstance(result, Suspended):
+            rest = self.guard.watch(run, partial(resume, result))
+            self._watch(run, asyncio.ensure_future(rest))
         else:
             self._ended(run, self._verdicts.checked(step, result))
 
     def _outside(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
         if step.is_async:
-            self._watch(run, asyncio.ensure_future(step.function(**arguments)))
+            coroutine = self.guard.watch(run, partial(step.function, **arguments))
+            self._watch(run, asyncio.ensure_future(coroutine))
         elif self._pool is not None:
             loop = asyncio.get_running_loop()
-            self._watch(run, loop.run_in_executor(self._pool, lambda: step.function(**arguments)))
+            call = partial(step.function, **arguments)
+            self._watch(run, loop.run_in_executor(self._pool, self.guard.thread, run, call))
         else:
             self._pure(step, run, arguments)
 
@@ -255,8 +272,10 @@ class Runner:
         """
         call.late = True
         places = call.places
-        _LOG.info("%s of %s: no answer within %s ms; it is waited for beside the next try",
-                     call.step.spec.name, call.run.key, call.step.spec.timeout_ms)  # fmt: skip
+        slot = call.run.slot
+        about = {"saga": call.run.key, "step": slot.step.name, "slot": slot.id}
+        text = "no answer within %s ms; it is waited for beside the next try"
+        _LOG.info(text, call.step.spec.timeout_ms, extra=about)
         if len(places.late) >= places.late_most and places is self._threads:
             self._ended(call.run, overdue(call.step))
             return
@@ -288,6 +307,8 @@ class Runner:
 
         Who is told weighs how many wait; were the last of these dropped unheard, nobody would.
         """
+        if self.guard.suspects:
+            self.guard.cleared(run)
         for places in (self._places, self._threads):
             while places.waiting:
                 following = places.waiting.popleft()

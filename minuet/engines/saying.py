@@ -66,7 +66,7 @@ class Saying:
         self._composer = composer
         self._clock = clock
         self._jitter = jitter
-        self._inline = inline
+        self._goes_on = inline
 
     def decided(self, part: Partition, state: State, say: Say) -> None:
         """Say what the coordinator decided, unless it is on its way."""
@@ -75,7 +75,7 @@ class Saying:
         try:
             append = self._composer.said(say, state, part.number)
         except ContractError as bad:
-            _LOG.warning("saga %s: %s", state.saga_id, bad)
+            _LOG.warning("a %s cannot be made", say.type, extra={"saga": state.saga_id})
             if say.of is not None:
                 self._reject(part, state, say.of, str(bad))
             return
@@ -127,7 +127,8 @@ class Saying:
 
     def unreadable(self, part: Partition, record: Unreadable) -> None:
         """Make a dead letter of a record that belongs to no saga."""
-        _LOG.warning("partition %s offset %s: %s", part.number, record.offset, record.reason)
+        place = {"partition": part.number, "offset": record.offset}
+        _LOG.warning("dead letter: %s", record.reason.partition(":")[0], extra=place)
         trouble = Trouble("unreadable", record.reason)
         letter = self._composer.letter(record, part.number, trouble)
         letter.acked = lambda _letter, _offset: part.letters.discard(record.offset)
@@ -139,7 +140,7 @@ class Saying:
         except ContractError as bad:
             self._failed(run, state, Failure("bug", str(bad)))
             return
-        if type(event).__name__ in self._inline and not run.answered:
+        if type(event).__name__ in self._goes_on and not run.answered:
             append.acked = self._owner.go_on
         self._for(run, append)
         run.answered = True
@@ -170,6 +171,8 @@ class Saying:
     def waits(self, run: Run, state: State, delay_ms: int, error: str) -> None:
         """Say that a slot which was tried waits."""
         slot = run.slot
+        about = {"saga": run.key, "step": slot.step.name, "slot": slot.id}
+        _LOG.info("waits after try %s", slot.attempt + run.tries, extra=about)
         event = StepRetrying(
             step=slot.step.name, slot=slot.id, attempt=slot.attempt + run.tries,
             not_before=self._clock() + delay_ms, error=error,
@@ -181,7 +184,8 @@ class Saying:
     def _park(self, run: Run, state: State, trouble: Trouble) -> None:
         """Write the dead letter first, then say that a person is needed (rule 8's order)."""
         part, slot = run.part, run.slot
-        _LOG.warning("saga %s: %s gave up: %s", run.key, trouble.step, trouble.error)
+        about = {"saga": run.key, "step": trouble.step, "slot": slot.id}
+        _LOG.warning("gave up (%s), a person is needed", trouble.category, extra=about)
         cause = max(slot.causes, key=lambda entry: entry.offset)
         letter = self._composer.letter(held(run.key, cause), part.number, trouble)
         run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
@@ -199,7 +203,9 @@ class Saying:
         if entry.id in part.rejecting:
             return
         part.rejecting.add(entry.id)
-        trouble = Trouble("unreadable", reason)
+        about = {"saga": state.saga_id, "partition": part.number, "offset": entry.offset}
+        _LOG.warning("a %s cannot be read, a person is needed", entry.type, extra=about)
+        trouble = Trouble("poison", reason)
         letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
         rejected = self._composer.rejected(entry, reason, state, part.number)
         letter.acked = lambda _letter, _offset: self._owner.append(part, rejected)

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from minuet.errors import BrokerError
-from minuet.kafka.connection import Connection, describe
+from minuet.kafka.connection import Connection
+from minuet.kafka.reasons import describe
 
 # As confluent-kafka names them; a list is invariant, so ours must be of its type.
 Headers = list[tuple[str, str | bytes | None]]
@@ -86,5 +87,5 @@ class Writer:
             done(Place(message.partition() or 0, message.offset() or 0))
 
     def _error(self, error: KafkaError) -> WriteError:
-        text = str(self._connection.error(error))
+        text = str(self._connection.error(error, f"topic {self.topic}"))
         return WriteError(text, describe(error), alone=error.code() in _OF_ONE_RECORD)

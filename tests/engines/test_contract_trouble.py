@@ -111,7 +111,7 @@ def test_an_unreadable_value_is_rejected_and_the_partition_moves_on(play: Play) 
         begin, rejected = await world.history("t")
         [letter] = await world.letters()
         assert letter[ID] == begin.id.encode()
-        assert letter["minuet_category"] == b"unreadable"
+        assert letter["minuet_category"] == b"poison"
         assert rejected.number("ce_rejects") == begin.offset
         assert world.desk.calls("reserve_room", "t") == []
 

@@ -17,9 +17,9 @@ from minuet.engines import virtual_time
 from minuet.engines.gates import KNOWN_MOST
 from minuet.engines.loop import Loop
 from minuet.engines.model_broker import Stored
-from minuet.engines.options import Options
 from minuet.engines.simulation import Outcome, Settings, Simulation
 from minuet.event.record import TYPE
+from minuet.settings.worker import Options
 
 PER_S = int(os.environ.get("STORM_PER_S", "5"))
 CALM_S, DOWN_S, AFTER_S = 30, 600, 30
