@@ -99,6 +99,9 @@ class Sink(Protocol):
                 help.
         """
 
+    def called(self, partition: int, key: str) -> None:
+        """A wake-up call for a saga is due; it may be stale, or come twice."""
+
     def broken(self, error: Exception) -> None:
         """The log cannot go on."""
 
@@ -127,6 +130,16 @@ class Log(Protocol):
         Raises:
             BrokerError: there was no answer.
         """
+
+    def follow(self, partition: int, delays: Mapping[str, int]) -> None:
+        """Tell of the calls on a partition of delay topics, each when its time has come.
+
+        Args:
+            delays: topic -> how long its records wait, in ms.
+        """
+
+    def unfollow(self, partition: int) -> None:
+        """Tell no more of them."""
 
     def rows(
         self, partition: int, start: int = 0, end: int | None = None

@@ -16,7 +16,8 @@ from contextlib import suppress
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from minuet.engines.log import Append, Sink
-from minuet.engines.native_member import Member
+from minuet.engines.native_calls import CallReader
+from minuet.engines.native_member import LEAVE_S, Member
 from minuet.engines.native_reading import in_turn, stored_rows
 from minuet.kafka.connection import Connection
 from minuet.kafka.reasons import describe
@@ -26,6 +27,7 @@ PROMPT_MOST = 32  # while no more are on their way, each record goes out at once
 BULK_LINGER_MS = 2  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
 LOADING_MOST = 2  # partitions whose rows are read at once; more only takes more memory
 FLUSH_S = 10.0  # for what has been handed over when the log is closed
+GONE_S = 2.0  # for leaving a group whose broker does not answer; the session ends by itself
 LOOK_S = 0.005  # between two looks whether it is all acked
 
 _PRODUCER = {
@@ -71,6 +73,7 @@ class KafkaLog:
         self._topic, self._table = topic, table
         own = {"group.id": group, "client.id": client_id}
         self._member = Member(connection, topic, reads_from, own)
+        self._calls = CallReader(connection)
         self._prompt = connection.producer(**_PRODUCER)
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
         self._unacked = 0
@@ -88,6 +91,7 @@ class KafkaLog:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._beating.start()
+        self._calls.start(sink)
         self._member.start(sink)
 
     # -- writing ---------------------------------------------------------------------------------
@@ -172,6 +176,14 @@ class KafkaLog:
         """Fetch these (again)."""
         self._member.resume(partitions)
 
+    def follow(self, partition: int, delays: Mapping[str, int]) -> None:
+        """Follow delay topics."""
+        self._calls.follow(partition, delays)
+
+    def unfollow(self, partition: int) -> None:
+        """Follow them no more."""
+        self._calls.unfollow(partition)
+
     async def high_watermark(self, partition: int) -> int:
         """Ask the broker for the log's high watermark.
 
@@ -195,19 +207,25 @@ class KafkaLog:
         """Flush, leave the group, end the threads.
 
         All that time the beat goes on: leaving the group asks for a last checkpoint, which waits
-        for its acks.
+        for its acks. With a broker that is gone nobody can take leave, and it is not tried long.
         """
-        await self._flushed()
-        await self._member.stop()
-        await self._flushed()
+        answers = await self._flushed()
+        await self._calls.stop()
+        await self._member.stop(LEAVE_S if answers else GONE_S)
+        if answers:
+            await self._flushed()
         self._ends.set()
         self._awaited.set()
         if self._beating.is_alive():
             await asyncio.to_thread(self._beating.join)
 
-    async def _flushed(self) -> None:
-        """Wait for acks, which the loop serves meanwhile; a flush would serve them elsewhere."""
+    async def _flushed(self) -> bool:
+        """Wait for acks, which the loop serves meanwhile; a flush would serve them elsewhere.
+
+        Returns whether all have come.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_S):
                 while self._unacked or self._full:
                     await asyncio.sleep(LOOK_S)
+        return not self._unacked and not self._full

@@ -31,7 +31,7 @@ from minuet.kafka.patience import patiently
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BATCH = 1_000
 REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
-LEAVE_S = 5.0  # for the rest of leaving a group
+LEAVE_S = REVOKE_S + 5.0  # and the rest of leaving a group
 WAIT_S = 0.1  # for a loop that is far behind; then a poll, which serves rebalances
 SLICE_S = 0.003  # how long a command may have to wait meanwhile
 
@@ -82,11 +82,11 @@ class Member:
         )  # fmt: skip
         self._thread.start()
 
-    async def stop(self) -> None:
+    async def stop(self, patience_s: float = LEAVE_S) -> None:
         """Leave the group, which gives back what is assigned, and end the thread."""
         self._ends.set()
         if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join, REVOKE_S + LEAVE_S)
+            await asyncio.to_thread(self._thread.join, patience_s)
 
     # -- reading ---------------------------------------------------------------------------------
 

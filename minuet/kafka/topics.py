@@ -75,9 +75,11 @@ def plan(spec: Spec) -> tuple[TopicPlan, ...]:
         "min.compaction.lag.ms": str(ONE_DAY_MS),
         "delete.retention.ms": str(SEVEN_DAYS_MS),  # longer than a worker may be away
     }
+    calls = {"cleanup.policy": "delete", "retention.ms": str(ONE_DAY_MS), _TIMESTAMPS: _LOG_APPEND}
     return (
         TopicPlan(spec.log_topic, spec.partitions, {**keep, _TIMESTAMPS: _LOG_APPEND}),
         TopicPlan(spec.table_topic, spec.partitions, rows),
+        *(TopicPlan(topic, spec.partitions, calls) for topic in spec.retry_topics),
         TopicPlan(spec.dead_letter_topic, spec.partitions, keep),
         TopicPlan(SCHEMA_TOPIC, 1, {"cleanup.policy": "compact"}),
     )

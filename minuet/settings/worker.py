@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class Options:
         threads: for sync steps with resources, so many at once, and as many again for calls that
             outlast their step's timeout.
         late: runs past their timeout that are waited for; then the oldest is cancelled.
+        timers: of waits, in each partition, that are kept in memory; beyond these a long wait is
+            left to a record on a delay topic.
         grace_s: how long a stop waits for handlers that run.
         append_again_s: after an append whose result is unknown.
     """
@@ -28,6 +30,7 @@ class Options:
     checkpoint_records: PositiveInt = 5_000
     threads: PositiveInt = 32
     late: PositiveInt = 500
+    timers: NonNegativeInt = 20_000
     grace_s: PositiveFloat = 10.0
     append_again_s: PositiveFloat = 0.1
 
