@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
 from minuet.spec.assemble import Form, Workflow
+
+_LOG = logging.getLogger("minuet.worker")
 
 COORDINATOR = "coordinator"  # in `only`, a name like a step's
 
@@ -165,10 +168,14 @@ async def _run(
 @contextmanager
 def _guarded(state: Path | None) -> Iterator[Guard]:
     """Keep a journal of what runs; it stays behind when the process is killed."""
-    if state is None:
+    try:
+        quarantine = Quarantine(CrashMemory(state)) if state is not None else None
+    except OSError as trouble:
+        _LOG.warning("what kills this worker is not remembered: %s", trouble.strerror)
+        quarantine = None
+    if quarantine is None:
         yield NO_GUARD
         return
-    quarantine = Quarantine(CrashMemory(state))
     try:
         yield quarantine
     finally:
