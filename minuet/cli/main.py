@@ -13,7 +13,18 @@ import typer
 
 from minuet.errors import MinuetError, UsageError
 
-COMMANDS = ("dev", "topics", "publish", "worker", "saga", "verify", "demo", "bench")
+COMMANDS = (
+    "dev",
+    "topics",
+    "schemas",
+    "publish",
+    "ingest",
+    "worker",
+    "saga",
+    "verify",
+    "demo",
+    "bench",
+)
 
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."
 

@@ -188,7 +188,8 @@ class Composer:
             headers.append((TRACEPARENT, state.trace.encode()))
         if state.round:
             headers.append((ROUND, state.round.encode()))
-        return Append(self._topic, partition, state.saga_id.encode(), encoded.value, headers)
+        key = state.saga_id.encode()
+        return Append(self._topic, partition, key, encoded.value, headers, identity)
 
 
 def _slot_headers(slot: Slot) -> Headers:

@@ -19,7 +19,7 @@ from minuet.event.record import CAUSES, Record
 STALE_TIMERS_MOST = 1_000  # and as many as there are good ones; then they are swept
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, init=False)
 class Run:
     """A slot that this owner took up.
 
@@ -37,6 +37,10 @@ class Run:
     tries: int = 0
     said: str = ""
     refused: bool = False
+
+    def __init__(self, part: Partition, key: str, slot: Slot, running: bool) -> None:
+        self.part, self.key, self.slot, self.running = part, key, slot, running
+        self.tries, self.said, self.refused = 0, "", False
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +125,9 @@ class Partition:
 
     def go_ahead(self, key: str, entry: Entry) -> Ahead:
         """Lay an own acked event over the folded state of its saga."""
-        ahead = self.ahead.setdefault(key, Ahead())
+        ahead = self.ahead.get(key)
+        if ahead is None:
+            ahead = self.ahead[key] = Ahead()
         ahead.events[entry.type] = entry
         ahead.mask |= self.plan.bits.get(entry.type, 0)
         return ahead

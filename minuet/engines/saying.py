@@ -62,7 +62,7 @@ class Saying:
         self._composer = composer
         self._clock = clock
         self._jitter = jitter
-        self._inline = inline
+        self._goes_on = inline
 
     def decided(self, part: Partition, state: State, say: Say) -> None:
         """Say what the coordinator decided, unless it is on its way."""
@@ -120,7 +120,7 @@ class Saying:
         except ContractError as bad:
             self._failed(run, state, Failure("bug", str(bad)))
             return
-        if type(event).__name__ in self._inline:
+        if type(event).__name__ in self._goes_on:
             append.acked = self._owner.go_on
         self._for(run, append)
 

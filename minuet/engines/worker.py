@@ -35,7 +35,7 @@ COORDINATOR = "coordinator"  # in `only`, a name like a step's
 # Collections of the garbage that reference counts leave. A worker keeps many live objects, and
 # Python's default thresholds have them looked through so often that it was measured to cost 30 %
 # of the CPU; what stands after the imports (`gc.freeze`) need not be looked through at all.
-_COLLECT_AFTER = (100_000, 50, 1_000)
+_COLLECT_AFTER = (400_000, 50, 1_000)
 
 
 @dataclass(frozen=True)
