@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import Registry
 from minuet.engines.crash_memory import CrashMemory
+from minuet.engines.log import Log
 from minuet.engines.loop import Loop, Unit
 from minuet.engines.metering import MeteredLog
 from minuet.engines.native import KafkaLog
@@ -143,8 +144,7 @@ async def _run(
     spec = unit.workflow.spec
     codec = _codec(unit.workflow, TopicRegistry(connection), guard)
     codec.register()  # now, rather than while the first events of each type wait
-    kind = MeteredLog if assignment.metered else KafkaLog
-    log = kind(
+    native = KafkaLog(
         connection,
         spec.log_topic,
         spec.table_topic,
@@ -152,6 +152,9 @@ async def _run(
         reads_from=spec.name,
         client_id=unit_name(unit),
     )
+    log: Log = native
+    if assignment.metered:
+        log = cast(Log, MeteredLog(native, spec.log_topic, spec.table_topic))
     loop = Loop(unit, log, codec, now_ms, assignment.options)
     loop.runner.guard = guard
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
