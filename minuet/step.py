@@ -127,10 +127,11 @@ def step(
     Args:
         function: the step, when the decorator stands without arguments.
         retry: how often it is tried.
-        timeout: of one run. An async step is cancelled then and tried again. A sync step cannot
-            be stopped: it is only reported, and its answer is taken when it comes.
-        breaker: the name of the circuit breaker that it will share with others; part of the spec,
-            and not acted on yet.
+        timeout: of one run. Then it counts as failed and is tried again, but it is not stopped: it
+            may have taken effect, and an answer that comes late is taken too. The first in the log
+            wins; one that came second is undone.
+        breaker: the name of the circuit breaker that it shares with others; the saga may set it,
+            as `orders.breaker("payments", failures=5, open_for="10s")`.
         in_doubt: what to do when it may have taken effect and the saga fails: `ask` runs it again
             to learn, `park` waits for a person, `undo` undoes what perhaps was done. Default:
             `ask`, but `park` for the pivot and beyond.
@@ -193,9 +194,9 @@ def _parameters(function: Callable[..., Any], read: signature.Signature) -> tupl
     return tuple(found)
 
 
-def qualified(resource: type) -> str:
-    """Return the qualified name of a resource's class, as a spec holds it."""
-    return f"{resource.__module__}.{resource.__qualname__}"
+def qualified(kind: type) -> str:
+    """Return the qualified name of a class, as a spec holds it."""
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _retry_policy(function: Callable[..., Any], retry: Backoff) -> RetryPolicy:

@@ -19,8 +19,8 @@ class Failure:
     """A run that gave no answer.
 
     Args:
-        category: `retry` (asked for, timeout, connection), `bug`, or `reject` and `poison` (never
-            again).
+        category: `retry` (asked for, timeout, connection), `bug` (a few times), `reject` or
+            `poison` (never again).
         error: for the log and the operator; no payload.
         after_ms: the shortest wait the step asked for.
     """
@@ -67,7 +67,7 @@ def settle(slot: Slot, failure: Failure, tries_here: int, jitter: float) -> Sett
     policy = slot.step.spec.retry
     attempt = slot.attempt + tries_here
     counted = attempt - slot.since
-    most = BUG_ATTEMPTS if failure.category == "bug" else policy.attempts
+    most = min(BUG_ATTEMPTS, policy.attempts) if failure.category == "bug" else policy.attempts
     if failure.category in NEVER_AGAIN or counted >= most:
         return Park(attempt)
     delay = max(failure.after_ms, backoff_ms(policy, counted, jitter))

@@ -28,6 +28,8 @@ class Run:
         tries: runs in this worker since the log last spoke of the slot.
         said: the id of what was appended for it, empty while it runs.
         refused: Kafka refused for good what was appended for it.
+        round: of the saga when it was taken up: a late answer belongs to it.
+        answered: an answer of it is on its way to the log.
     """
 
     part: Partition
@@ -37,10 +39,15 @@ class Run:
     tries: int = 0
     said: str = ""
     refused: bool = False
+    round: str = ""
+    answered: bool = False
 
-    def __init__(self, part: Partition, key: str, slot: Slot, running: bool) -> None:
+    def __init__(
+        self, part: Partition, key: str, slot: Slot, running: bool, round: str = ""
+    ) -> None:
         self.part, self.key, self.slot, self.running = part, key, slot, running
         self.tries, self.said, self.refused = 0, "", False
+        self.round, self.answered = round, False
 
 
 @dataclass(slots=True, eq=False)

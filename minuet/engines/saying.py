@@ -17,11 +17,12 @@ from minuet.core.state import Entry, State
 from minuet.engines.compose import Composer, Trouble, held
 from minuet.engines.log import Append, Unreadable
 from minuet.engines.partition import Partition, Run
-from minuet.engines.runner import Ended, Unbound
+from minuet.engines.verdict import Ended, Unbound
 from minuet.errors import ContractError
-from minuet.event.ids import attempt_id
+from minuet.event.ids import answer_id, attempt_id
 from minuet.event.model import Event
 from minuet.event.platform import StepRetrying
+from minuet.event.record import ROUND
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -32,7 +33,7 @@ class Owner(Protocol):
     def append(self, part: Partition, append: Append) -> None:
         """Append for a partition."""
 
-    def again(self, run: Run, delay_ms: int) -> None:
+    def again(self, run: Run, delay_ms: int, error: str) -> None:
         """Run once more in this worker, a little later."""
 
     def go_on(self, append: Append, offset: int) -> None:
@@ -94,13 +95,33 @@ class Saying:
 
     def ended(self, run: Run, state: State, ended: Ended) -> None:
         """Say how a run ended."""
-        if isinstance(ended, Event):
+        answer = state.answers.get(run.slot.id)
+        if answer is not None and _adds_nothing(run, ended, answer):
+            run.part.runs.pop(run.slot.id, None)  # another try, a late one perhaps, was first
+        elif isinstance(ended, Failure) and run.answered:
+            return
+        elif isinstance(ended, Event):
             self._answer(run, state, ended)
         elif isinstance(ended, Unbound):
-            del run.part.runs[run.slot.id]
+            run.part.runs.pop(run.slot.id, None)
             self._reject(run.part, state, ended.entry, ended.reason)
         else:
             self._failed(run, state, ended)
+
+    def late(self, run: Run, state: State, event: Event) -> None:
+        """Say what came after the timeout; whether it is the answer or a stray, the log decides."""
+        answer = state.answers.get(run.slot.id)
+        if answer is not None and _adds_nothing(run, event, answer):
+            return
+        try:
+            append = self._answered(run, state, event)
+        except ContractError:
+            about = {"saga": run.key, "step": run.slot.step.name, "slot": run.slot.id}
+            _LOG.warning("what it answered late does not fit its schema", extra=about)
+            return
+        run.part.runs.setdefault(run.slot.id, run)  # it is not run again meanwhile
+        self._for(run, append)
+        run.answered = True
 
     def unreadable(self, part: Partition, record: Unreadable) -> None:
         """Make a dead letter of a record that belongs to no saga."""
@@ -112,35 +133,49 @@ class Saying:
         self._owner.append(part, letter)
 
     def _answer(self, run: Run, state: State, event: Event) -> None:
-        slot = run.slot
-        if run.running and state.failing:
-            slot = replace(slot, in_doubt=True)  # said late
         try:
-            append = self._composer.answer(slot, state, event, run.part.number)
+            append = self._answered(run, state, event)
         except ContractError as bad:
             self._failed(run, state, Failure("bug", str(bad)))
             return
-        if type(event).__name__ in self._goes_on:
+        if type(event).__name__ in self._goes_on and not run.answered:
             append.acked = self._owner.go_on
         self._for(run, append)
+        run.answered = True
+
+    def _answered(self, run: Run, state: State, event: Event) -> Append:
+        slot = run.slot
+        if run.running and state.failing:
+            slot = replace(slot, in_doubt=True)  # said late
+        append = self._composer.answer(slot, state, event, run.part.number)
+        if run.round != state.round:  # of a saga that ended meanwhile, and was redone
+            append.headers = [header for header in append.headers if header[0] != ROUND]
+            if run.round:
+                append.headers.append((ROUND, run.round.encode()))
+        return append
 
     def _failed(self, run: Run, state: State, failure: Failure) -> None:
-        part, slot = run.part, run.slot
+        slot = run.slot
         match settle(slot, failure, run.tries, self._jitter()):
             case Again(delay):
-                self._owner.again(run, delay)
-            case Wait(attempt, delay):
-                about = {"saga": run.key, "step": slot.step.name, "slot": slot.id}
-                _LOG.info("waits after try %s (%s)", attempt, failure.category, extra=about)
-                event = StepRetrying(
-                    step=slot.step.name, slot=slot.id, attempt=attempt,
-                    not_before=self._clock() + delay, error=failure.error,
-                )  # fmt: skip
-                self._for(run, self._composer.retrying(slot, state, part.number, event))
+                self._owner.again(run, delay, failure.error)
+            case Wait(_, delay):
+                self.waits(run, state, delay, failure.error)
             case Park(attempt):
                 name = slot.step.name
                 trouble = Trouble(failure.category, failure.error, name, slot.id, attempt)
                 self._park(run, state, trouble)
+
+    def waits(self, run: Run, state: State, delay_ms: int, error: str) -> None:
+        """Say that a slot which was tried waits."""
+        slot = run.slot
+        about = {"saga": run.key, "step": slot.step.name, "slot": slot.id}
+        _LOG.info("waits after try %s", slot.attempt + run.tries, extra=about)
+        event = StepRetrying(
+            step=slot.step.name, slot=slot.id, attempt=slot.attempt + run.tries,
+            not_before=self._clock() + delay_ms, error=error,
+        )  # fmt: skip
+        self._for(run, self._composer.retrying(slot, state, run.part.number, event))
 
     def _park(self, run: Run, state: State, trouble: Trouble) -> None:
         """Write the dead letter first, then say that a person is needed (rule 8's order)."""
@@ -151,7 +186,12 @@ class Saying:
         letter = self._composer.letter(held(run.key, cause), part.number, trouble)
         run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
         gave_up = self._composer.gave_up(slot, state, part.number, trouble)
-        letter.acked = lambda _letter, _offset: self._for(run, gave_up)
+
+        def written(_letter: Append, _offset: int) -> None:
+            if not run.answered:
+                self._for(run, gave_up)
+
+        letter.acked = written
         self._owner.append(part, letter)
 
     def _reject(self, part: Partition, state: State, entry: Entry, reason: str) -> None:
@@ -171,3 +211,10 @@ class Saying:
         run.said = append.event_id
         append.note = run
         self._owner.append(run.part, append)
+
+
+def _adds_nothing(run: Run, ended: Ended, answer: str) -> bool:
+    """Whether the end of a run is of no use to a slot that has this answer already."""
+    if isinstance(ended, Event):
+        return answer_id(run.slot.id, type(ended).__name__) == answer
+    return isinstance(ended, Failure)

@@ -17,11 +17,12 @@ from minuet.contracts.codec import Codec
 from minuet.contracts.registry import Registry
 from minuet.engines.crash_memory import CrashMemory
 from minuet.engines.log import Log
-from minuet.engines.loop import Loop, Unit
+from minuet.engines.loop import Loop
 from minuet.engines.metering import MeteredLog
 from minuet.engines.native import KafkaLog
 from minuet.engines.options import Options
 from minuet.engines.quarantine import NO_GUARD, Guard, GuardedCodec, Quarantine
+from minuet.engines.unit import Unit
 from minuet.engines.units import Units, unit_name
 from minuet.errors import UsageError
 from minuet.kafka import topics

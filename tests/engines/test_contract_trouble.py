@@ -173,10 +173,7 @@ def test_what_waits_for_a_place_pauses_reading_until_half_is_done(play: Play) ->
 
 def test_a_handler_that_times_out_is_tried_again(play: Play) -> None:
     async def story(world: World) -> None:
-        hurried = world.workflow.steps["reserve_seat"]
-        steps = dict(world.workflow.steps)
-        steps["reserve_seat"] = replace(hurried, spec=replace(hurried.spec, timeout_ms=50))
-        world.workflow = replace(world.workflow, steps=steps)
+        world.policy("reserve_seat", timeout_ms=50)
         world.desk.tell("reserve_seat", "t", sleeps(3600))
         await world.start()
         await world.ask("t")
