@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minuet.errors import GiveUp, MinuetError, RetryLater
+from minuet.event.marks import Formerly, Pii, Wire, contract
 from minuet.event.model import Event, Request
 from minuet.saga import Deadline, Saga, Undo
 from minuet.step import Backoff, Context, step
@@ -22,13 +23,17 @@ __all__ = [
     "Context",
     "Deadline",
     "Event",
+    "Formerly",
     "GiveUp",
     "MinuetError",
+    "Pii",
     "Publisher",
     "Request",
     "RetryLater",
     "Saga",
     "Undo",
+    "Wire",
+    "contract",
     "step",
 ]
 

@@ -6,11 +6,9 @@ what needs the steps too is checked by `minuet.spec.assemble`.
 
 from __future__ import annotations
 
-import inspect
 import re
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import starmap
 from typing import NoReturn
@@ -22,8 +20,8 @@ from minuet.duration import parse_ms
 from minuet.errors import DefinitionError
 from minuet.event.model import Event, Request
 from minuet.event.platform import PLATFORM_EVENTS
-
-Factory = Callable[[], object]
+from minuet.outside import Outside, Provided, written_at
+from minuet.spec.model import BreakerSpec
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _KEY_TYPES = (str, int, UUID)
@@ -50,16 +48,8 @@ class Deadline:
     within: str = "30m"
 
 
-@dataclass(frozen=True, slots=True)
-class Provided:
-    """The two forms of a resource; None where there is none."""
-
-    real: Factory | None
-    simulated: Factory | None
-
-
 @dataclass(eq=False)
-class Saga:
+class Saga(Outside):
     """The table of a workflow.
 
     Args:
@@ -94,11 +84,13 @@ class Saga:
     partitions: int = 6
     duplicate_horizon: str = "7d"
     provided: dict[type, Provided] = field(default_factory=dict, init=False, repr=False)
+    categories: dict[type[Exception], str] = field(default_factory=dict, init=False, repr=False)
+    breakers: dict[str, BreakerSpec] = field(default_factory=dict, init=False, repr=False)
     file: str = field(default="", init=False, repr=False)
     line: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.file, self.line = _written_at()
+        self.file, self.line = written_at()
         self._check_settings()
         self._check_events()
         self._check_roles()
@@ -107,30 +99,6 @@ class Saga:
         for deadline in self.deadlines:
             self._check_deadline(deadline)
         self._check_key()
-
-    def provide(
-        self, resource: type, *, real: Factory | None = None, simulated: Factory | None = None
-    ) -> None:
-        """Name the real and the simulated form of a resource: classes, or functions, without
-        arguments, each called once for a worker.
-
-        Raises:
-            DefinitionError: there is no form, or it is provided already.
-        """
-        place = _written_at()
-        if not isinstance(resource, type):
-            self.refuse(f"{resource!r} is not a class", "provide a class; steps ask by it", place)
-        name = resource.__name__
-        if resource in self.provided:
-            self.refuse(f"{name} is provided twice", "write both forms in one `provide`", place)
-        if real is None and simulated is None:
-            mend = f"name one: provide({name}, real=..., simulated=...)"
-            self.refuse(f"{name} is provided without a form", mend, place)
-        for form in (real, simulated):
-            if form is not None and not _callable_without_arguments(form):
-                mend = "give a class or a function that can be called without arguments"
-                self.refuse(f"{name} cannot be made by {form!r}", mend, place)
-        self.provided[resource] = Provided(real, simulated)
 
     def refuse(self, message: str, mend: str, place: tuple[str, int] | None = None) -> NoReturn:
         """Raise the error that names the saga, its place, what is wrong and how to mend it."""
@@ -261,14 +229,6 @@ class Saga:
             self.refuse(f"{begins}.{self.key} cannot be the key: {there.annotation}", mend)
 
 
-def _written_at() -> tuple[str, int]:
-    """The file and line outside of this module that is being run."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename in (__file__, "<string>"):
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
-
-
 def _same_type(one: FieldInfo, other: FieldInfo) -> bool:
     return (
         one.annotation == other.annotation
@@ -282,15 +242,3 @@ def _same_constraint(one: object, other: object) -> bool:
     if one == other:
         return True
     return type(one) is type(other) and getattr(one, "__dict__", 0) == getattr(other, "__dict__", 1)
-
-
-def _callable_without_arguments(form: object) -> bool:
-    if not callable(form):
-        return False
-    try:
-        inspect.signature(form).bind()
-    except TypeError:
-        return False
-    except ValueError:  # a built-in without a signature
-        return True
-    return not inspect.isabstract(form) and not getattr(form, "_is_protocol", False)

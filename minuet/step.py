@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, MutableMapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, overload
 
@@ -21,6 +21,7 @@ from minuet.spec.model import Parameter, RetryPolicy, StepSpec
 IN_DOUBT = ("", "ask", "park", "undo")
 DEFINITION = "minuet_step"  # the attribute of a step's function that holds its definition
 
+_STEP_LOG = logging.getLogger("minuet.step")
 _START_OF_TIME = datetime.fromtimestamp(0, UTC)
 
 Function = TypeVar("Function", bound=Callable[..., Event | Coroutine[Any, Any, Event]])
@@ -54,7 +55,6 @@ class Context:
         step: its name.
         now: log time of its youngest cause, so that a second run sees the same.
         traceparent: the W3C trace it belongs to, or empty.
-        logger: names the step.
     """
 
     saga_id: str
@@ -63,12 +63,27 @@ class Context:
     step: str = ""
     now: datetime = _START_OF_TIME
     traceparent: str = ""
-    logger: logging.Logger = field(default=logging.getLogger("minuet.step"), repr=False)
 
     @property
     def idempotency_key(self) -> str:
         """The same for every run of this step on these causes: give it to the outside."""
         return self.slot
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines say saga, step and slot; what else they say is the step's affair."""
+        about = {"saga": self.saga_id, "step": self.step, "slot": self.slot}
+        return _AboutRun(_STEP_LOG, about)
+
+
+class _AboutRun(logging.LoggerAdapter[logging.Logger]):
+    """Adds what the run is to what a line has of its own."""
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        kwargs["extra"] = {**(kwargs.get("extra") or {}), **(self.extra or {})}
+        return msg, kwargs
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +127,11 @@ def step(
     Args:
         function: the step, when the decorator stands without arguments.
         retry: how often it is tried.
-        timeout: of one run. An async step is cancelled then and tried again. A sync step cannot
-            be stopped: it is only reported, and its answer is taken when it comes.
-        breaker: the name of the circuit breaker that it will share with others; part of the spec,
-            and not acted on yet.
+        timeout: of one run. Then it counts as failed and is tried again, but it is not stopped: it
+            may have taken effect, and an answer that comes late is taken too. The first in the log
+            wins; one that came second is undone.
+        breaker: the name of the circuit breaker that it shares with others; the saga may set it,
+            as `orders.breaker("payments", failures=5, open_for="10s")`.
         in_doubt: what to do when it may have taken effect and the saga fails: `ask` runs it again
             to learn, `park` waits for a person, `undo` undoes what perhaps was done. Default:
             `ask`, but `park` for the pivot and beyond.
@@ -178,9 +194,9 @@ def _parameters(function: Callable[..., Any], read: signature.Signature) -> tupl
     return tuple(found)
 
 
-def qualified(resource: type) -> str:
-    """Return the qualified name of a resource's class, as a spec holds it."""
-    return f"{resource.__module__}.{resource.__qualname__}"
+def qualified(kind: type) -> str:
+    """Return the qualified name of a class, as a spec holds it."""
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _retry_policy(function: Callable[..., Any], retry: Backoff) -> RetryPolicy:

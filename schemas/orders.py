@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from minuet import Event, Request
+from minuet import Event, Pii, Request
 
 Money = Annotated[Decimal, Field(max_digits=12, decimal_places=2)]
 
@@ -16,11 +16,11 @@ class OrderPlaced(Event):
     """A customer ordered; begins the saga."""
 
     order_id: str
-    customer: str
+    customer: Annotated[str, Pii()]
     sku: str
     quantity: int
     total: Money
-    card: str
+    card: Annotated[str, Pii()]
     country: str
 
 

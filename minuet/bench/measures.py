@@ -10,6 +10,7 @@ from minuet.bench import floor, latency, throughput
 from minuet.bench.place import Place
 from minuet.bench.stages import Stage, quiet
 from minuet.bench.workload import Workload
+from minuet.core import fold
 from minuet.verify import verify
 
 
@@ -87,6 +88,7 @@ def _worker(median: throughput.Run, floor_us: float) -> dict[str, Any]:
         "peak_rss_mb": median.worker_peak_rss_mb,
         "cpu_us_per_event": cpu_us,
         "cpu_over_floor": cpu_us / floor_us,
+        "compiled": not fold.__file__.endswith(".py"),
     }
 
 

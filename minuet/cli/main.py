@@ -14,9 +14,19 @@ import typer
 from minuet.errors import MinuetError, UsageError
 
 COMMANDS = (
-    "dev", "topics", "publish", "worker", "saga", "incidents", "dead_letters", "verify", "demo",
+    "dev",
+    "topics",
+    "schemas",
+    "publish",
+    "ingest",
+    "worker",
+    "saga",
+    "incidents",
+    "dead_letters",
+    "verify",
+    "demo",
     "bench",
-)  # fmt: skip
+)
 
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."
 

@@ -18,7 +18,7 @@ Show = Callable[[Tally], None]
 
 
 @contextmanager
-def progress(stream: BinaryIO, *, quiet: bool = False) -> Iterator[Show | None]:
+def progress(stream: BinaryIO | None, *, quiet: bool = False) -> Iterator[Show | None]:
     """Yield what to call with the counts now and then; None when nobody looks."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -30,13 +30,15 @@ def progress(stream: BinaryIO, *, quiet: bool = False) -> Iterator[Show | None]:
 
         def show(tally: Tally) -> None:
             text = f"{tally.lines} lines, {tally.published} published, {tally.rejected} rejected"
-            bar.update(task, description=text, completed=stream.tell() if size else 0)
+            bar.update(task, description=text, completed=stream.tell() if stream and size else 0)
 
         yield show
 
 
-def _size(stream: BinaryIO) -> int | None:
-    """The size of a file; None for a pipe."""
+def _size(stream: BinaryIO | None) -> int | None:
+    """The size of a file; None for a pipe or a topic."""
+    if stream is None:
+        return None
     try:
         found = os.fstat(stream.fileno())
     except OSError:

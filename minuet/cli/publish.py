@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any
 
 import typer
 
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    ProjectOption,
+    connection,
+    print_json,
+)
+from minuet.cli.inputs import Input, Wish, from_file, from_topic
+from minuet.cli.outside import publishable
 from minuet.cli.progress import progress
+from minuet.cli.published import result, say
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
 from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.kafka import topics
+from minuet.kafka.identity import topic_id
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.writer import Writer
 from minuet.publish import batch as batches
-from minuet.publish.batch import Batch
+from minuet.publish.batch import Batch, Terms
 from minuet.publish.envelope import Envelope
 from minuet.publish.rejects import Rejects
-from minuet.publish.source import Reader, read_csv, read_json_lines
+from minuet.publish.where import Where
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
@@ -38,28 +47,23 @@ kept in --rejects FILE. An id already used with the same content is a duplicate,
 content a conflict. Accepted, duplicate, conflict and rejected add up to the lines read. \
 Doing it again is safe: the log takes the same event twice for once.
 
+After Ctrl-C, a kill or a lost broker the same command goes on where it stopped, if the input is \
+a file that still begins with the same lines. A topic is read to where it ends now, each record \
+under an id of its own; the next run goes on there.
+
 Exit 1 when a line was rejected, in conflict or not acknowledged; 130 after Ctrl-C, which still \
 waits for what was sent.
 
 Example: minuet publish orders OrderPlaced --file orders.jsonl --rejects bad.jsonl
+
+Example: minuet publish orders OrderPlaced --topic legacy.orders --map order_id=id,total=amount \
+--schema legacy-orders.avsc
+
+Example: minuet publish orders OrderPlaced --file all.jsonl --where 'country == "DE"' --rate 500
 """
 _INTERRUPTED = "interrupted"
 _EXIT_INTERRUPTED = 130
 _EXIT_TERMINATED = 143
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """What was typed."""
-
-    workflow: str
-    event: str
-    file: Path
-    format: str
-    rejects: Path | None
-    check: bool
-    dry_run: bool
-    id_field: str
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +80,19 @@ def publish(  # noqa: PLR0913  (Typer wants a parameter for each option)
     format: Annotated[
         str, typer.Option("--format", help="json or csv; else by the file's name.")
     ] = "",
+    topic: Annotated[
+        str, typer.Option("--topic", help="Input: Avro records of another system.", metavar="TOPIC")
+    ] = "",
+    map: Annotated[
+        str, typer.Option("--map", help="Fields of the records.", metavar="FIELD=THEIRS,...")
+    ] = "",
+    schema: Annotated[
+        list[str] | None,
+        typer.Option("--schema", help="Their schema; more, each by its id.", metavar="[ID=]FILE"),
+    ] = None,
+    registry: Annotated[
+        str, typer.Option("--registry", help="Where their schemas are.", metavar="URL")
+    ] = "",
     rejects: Annotated[
         Path | None, typer.Option("--rejects", help="Keep bad lines there.", metavar="FILE")
     ] = None,
@@ -86,93 +103,85 @@ def publish(  # noqa: PLR0913  (Typer wants a parameter for each option)
     id_field: Annotated[
         str, typer.Option("--id-field", help="The field that is the upstream id.", metavar="FIELD")
     ] = "",
+    where: Annotated[
+        str, typer.Option("--where", help="Only events that fulfil this; in CEL.", metavar="EXPR")
+    ] = "",
+    rate: Annotated[
+        float, typer.Option("--rate", min=0, help="At most so many a second; 0: no limit.")
+    ] = 0,
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Do not go on where an earlier run stopped.")
+    ] = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
     """Publish the lines and print what became of them."""
-    wish = _Wish(workflow, event, file, format, rejects, check, dry_run, id_field)
+    wish = Wish(
+        workflow, event, file, format, topic, map, tuple(schema or ()), registry, rejects, check,
+        dry_run, id_field, where, rate, from_start, bootstrap, project,
+    )  # fmt: skip
     loaded = projects.load(workflow, project)
     model = _model(loaded, wish)
+    terms = Terms(id_field=id_field, where=Where(where, model) if where else None, rate=rate)
     with ExitStack() as stack:
-        stream = _open(wish, stack)
         kept = Rejects(_rejects_file(wish, stack))
-        batch = _batch(wish, loaded, model, kept, (bootstrap, project))
+        if topic:
+            source = from_topic(wish, model, connection(bootstrap, project))
+        else:
+            source = from_file(wish, model, stack)
+        batch, terms = _batch(wish, loaded, model, kept, (terms, source))
         ended = stack.enter_context(_interrupts(batch))
-        show = stack.enter_context(progress(stream, quiet=json))
+        show = stack.enter_context(progress(source.stream, quiet=json))
         began = monotonic()
-        batch.run(_reader(wish)(stream, model), show)
-    result = _result(wish, batch, monotonic() - began)
+        batch.run(source.rows, show)
+    found = result(batch, terms.journal, monotonic() - began)
     if json:
-        print_json(result)
+        head = {"workflow": workflow, "event": event, "dry_run": dry_run}
+        print_json({**head, **found})
     else:
-        _print(result, wish)
+        resumable = terms.journal is not None
+        say(found, source.noun, dry_run=dry_run, kept=rejects is not None, resumable=resumable)
     code = ended.get("code") or (0 if batch.tally.clean and not batch.stopped else 1)
     raise typer.Exit(code)
 
 
 def _batch(
-    wish: _Wish,
+    wish: Wish,
     workflow: Workflow,
     model: type[Event],
     rejects: Rejects,
-    place: tuple[str, Path | None],
-) -> Batch:
+    more: tuple[Terms, Input],
+) -> tuple[Batch, Terms]:
+    terms, source = more
     spec = workflow.spec
     if wish.dry_run and not wish.check:
         codec = Codec([model], LocalRegistry())
-        envelope = Envelope(spec.name, spec.key, [model], codec)
-        return Batch(envelope, None, rejects, id_field=wish.id_field)
-    kafka = connection(*place)
+        return Batch(Envelope(spec.name, spec.key, [model], codec), None, rejects, terms), terms
+    kafka = connection(wish.bootstrap, wish.project)
     topics.check(kafka, spec)
     writer = None if wish.dry_run else Writer(kafka, spec.log_topic, **batches.SETTINGS)
     codec = Codec([model], LocalRegistry() if wish.dry_run else TopicRegistry(kafka))
     codec.register()
     envelope = Envelope(spec.name, spec.key, [model], codec)
-    known = batches.on_log(kafka, spec.log_topic, wish.event) if wish.check else None
-    return Batch(envelope, writer, rejects, on_log=known, id_field=wish.id_field)
+    if wish.check:
+        terms = replace(terms, on_log=batches.on_log(kafka, spec.log_topic, wish.event))
+    elif wish.resumable:
+        terms = replace(terms, journal=source.marks(topic_id(kafka, spec.log_topic)))
+    return Batch(envelope, writer, rejects, terms), terms
 
 
-def _model(workflow: Workflow, wish: _Wish) -> type[Event]:
+def _model(workflow: Workflow, wish: Wish) -> type[Event]:
     """The event's class; only what comes from outside may be published."""
-    spec = workflow.spec
-    inside = {name for step in spec.steps for name in step.says}
-    inside |= {undo.request for undo in spec.undo} | {deadline.type for deadline in spec.deadlines}
-    outside = [name for name in workflow.models if name not in inside]
-    if wish.event not in outside:
-        known = ", ".join(sorted(outside))
-        if wish.event in inside:
-            message = f"{wish.event} is said by the workflow itself; publish one of: {known}"
-        else:
-            message = f"{wish.workflow} has no event {wish.event}; publish one of: {known}"
-        raise UsageError(message)
-    model = workflow.models[wish.event]
+    model = publishable(workflow, wish.event)
     if wish.id_field and wish.id_field not in model.model_fields:
-        message = f"--id-field {wish.id_field}: {wish.event} has no such field"
+        known = ", ".join(model.model_fields)
+        message = f"--id-field {wish.id_field}: {wish.event} has no such field; it has: {known}"
         raise UsageError(message)
     return model
 
 
-def _reader(wish: _Wish) -> Reader:
-    format = wish.format or ("csv" if wish.file.suffix.lower() == ".csv" else "json")
-    readers: dict[str, Reader] = {"json": read_json_lines, "csv": read_csv}
-    if format not in readers:
-        message = f"--format {format}: say json or csv"
-        raise UsageError(message)
-    return readers[format]
-
-
-def _open(wish: _Wish, stack: ExitStack) -> BinaryIO:
-    if str(wish.file) == "-":
-        return sys.stdin.buffer
-    try:
-        return cast(BinaryIO, stack.enter_context(wish.file.open("rb")))
-    except OSError as error:
-        message = f"--file {wish.file}: {error.strerror}"
-        raise UsageError(message) from error
-
-
-def _rejects_file(wish: _Wish, stack: ExitStack) -> Any:
+def _rejects_file(wish: Wish, stack: ExitStack) -> Any:
     if wish.rejects is None:
         return None
     if wish.rejects.exists() and wish.file.exists() and wish.rejects.samefile(wish.file):
@@ -202,39 +211,3 @@ def _interrupts(batch: Batch) -> Iterator[dict[str, int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _result(wish: _Wish, batch: Batch, seconds: float) -> dict[str, Any]:
-    tally = batch.tally
-    return {
-        "workflow": wish.workflow,
-        "event": wish.event,
-        "dry_run": wish.dry_run,
-        "lines": tally.lines,
-        **asdict(tally),
-        "stopped": batch.stopped,
-        "seconds": round(seconds, 3),
-        "lines_per_s": round(tally.lines / seconds) if seconds else 0,
-        "problems": [one._asdict() for one in batch.rejects.shown],
-    }
-
-
-def _print(result: dict[str, Any], wish: _Wish) -> None:
-    for one in result["problems"]:
-        typer.echo(f"line {one['line']}: {one['reason']}", err=True)
-    bad = result["rejected"] + result["conflict"] + result["failed"]
-    if bad > len(result["problems"]):
-        rest = bad - len(result["problems"])
-        hint = "" if wish.rejects else "; --rejects FILE keeps them all"
-        typer.echo(f"and {rest} more{hint}", err=True)
-    if result["stopped"]:
-        typer.echo(f"stopped after {result['lines']} lines: {result['stopped']}", err=True)
-        typer.echo("run it again: what is on the log already changes nothing", err=True)
-    published = "accepted (dry run)" if wish.dry_run else "published"
-    count = result["accepted"] if wish.dry_run else result["published"]
-    parts = [f"{count} {published}"]
-    parts += [f"{result[name]} {name}" for name in ("duplicate", "conflict", "rejected")]
-    if result["failed"]:
-        parts.append(f"{result['failed']} not acknowledged")
-    speed = f"{result['seconds']:.1f} s, {result['lines_per_s']} lines/s"
-    typer.echo(f"{result['lines']} lines: {', '.join(parts)} ({speed})")

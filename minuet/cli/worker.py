@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection
-from minuet.cli.processes import Processes
-from minuet.engines.loop import Loop
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    ProjectOption,
+    connection,
+    project_folder,
+)
+from minuet.cli.logs import LogFormat, set_up
+from minuet.cli.worker_many import run_many
+from minuet.cli.worker_one import Wish, run_one
+from minuet.engines.crash_memory import CrashMemory
 from minuet.engines.options import DEFAULTS, Options
-from minuet.engines.units import Units
-from minuet.engines.worker import Assignment, part_of, run
+from minuet.engines.worker import Assignment, part_of
 from minuet.errors import UsageError
 from minuet.kafka import topics
-from minuet.kafka.connection import Connection
 from minuet.spec import project as projects
-from minuet.spec.assemble import Workflow
 
 _HELP = """Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.
 
@@ -32,33 +35,17 @@ A unit is all of it, or with --only some steps (and `coordinator`, a name like a
 units of a workflow have different steps; start more processes of the same unit to share its work. \
 Stopping is clean: what runs is finished, and what was not is taken over by the next worker.
 
-Exit 0 after SIGTERM, 130 after Ctrl-C, 1 when Kafka went away for good, 2 when something is set \
-wrong.
+With --processes a supervisor starts them, and starts again what dies, after a growing pause; it \
+gives up when that happens too often. What a process died of three times is not run again, but \
+parked, and everything else goes on.
 
-Example: minuet worker orders --simulated --processes 2
+Exit 0 after SIGTERM, 130 after Ctrl-C, 1 when Kafka went away for good or a worker died too \
+often, 2 when something is set wrong.
+
+Example: minuet worker orders --simulated --processes 2 --http 9100
 """
-EXIT_INTERRUPTED = 130
-_LOOK_S = 0.05
-_COORDINATOR_S = 2.0  # between two looks for a unit with the coordinator
-_PATIENCE_S = 10.0  # without a partition, after which a worker says that it has none
 
-
-@dataclass(frozen=True)
-class _Wish:
-    """What was typed."""
-
-    workflow: Workflow
-    connection: Connection
-    assignment: Assignment
-    json: bool
-
-    def say(self, state: str, text: str, **more: Any) -> None:
-        """One line on standard output: for people, or as JSON."""
-        from json import dumps
-
-        name = self.workflow.spec.name
-        line = {"worker": name, "state": state, "pid": os.getpid(), **more}
-        typer.echo(dumps(line) if self.json else f"worker {name}: {text}")
+_LOG = logging.getLogger("minuet.worker")
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +63,12 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     group: Annotated[
         str, typer.Option("--group", metavar="NAME", help="The unit's consumer group.")
     ] = "",
-    processes: Annotated[int, typer.Option("--processes", min=1, help="So many workers.")] = 1,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            "--processes", min=1, help="So many workers, each started again when it dies."
+        ),
+    ] = None,
     in_flight: Annotated[
         int, typer.Option("--in-flight", min=1, help="Handlers at once in each process.")
     ] = DEFAULTS.in_flight,
@@ -86,6 +78,28 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     ensure_topics: Annotated[
         bool, typer.Option("--ensure-topics", help="First make topics that are missing.")
     ] = False,
+    http: Annotated[
+        int | None,
+        typer.Option(
+            "--http",
+            metavar="PORT",
+            min=0,
+            max=65535,
+            help="Serve /live, /ready and /metrics; of more processes each on the next port.",
+        ),
+    ] = None,
+    http_host: Annotated[
+        str, typer.Option("--http-host", metavar="HOST", help="Where to listen.")
+    ] = "127.0.0.1",
+    state: Annotated[
+        str,
+        typer.Option(
+            "--state", metavar="FOLDER", help="Remembers what killed a worker; `none` for nothing."
+        ),
+    ] = "",
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="Of the log lines on standard error.")
+    ] = LogFormat.CONSOLE,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
     parent: Annotated[int, typer.Option("--parent", hidden=True)] = 0,
     bootstrap: BootstrapOption = "",
@@ -94,24 +108,34 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
 ) -> None:
     """Run one worker, or a parent of some."""
     signal.signal(signal.SIGTERM, _stop_at_once)
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    set_up(log_format, verbose=verbose)
+    loaded = projects.load(workflow, project)
     assignment = Assignment(
         only=_names(only, more),
         group=group,
         form="simulated" if simulated else "real",
         options=Options(in_flight=in_flight),
+        state=_state(state, project_folder(project), workflow),
+        metered=http is not None,
     )
-    loaded = projects.load(workflow, project)
-    wish = _Wish(loaded, connection(bootstrap, project), assignment, json)
+    address = None if http is None else (http_host, http)
+    wish = Wish(loaded, connection(bootstrap, project), assignment, json, address)
     _check(wish, ensure_topics=ensure_topics)
-    if processes > 1:
-        code = _run_many(wish, processes, verbose=verbose, project=project)
-    else:
-        code = asyncio.run(_run_one(wish, parent))
-    raise typer.Exit(code)
+    if processes is not None:
+        logs = ["--log-format", log_format.value, *(["--verbose"] if verbose else [])]
+        raise typer.Exit(run_many(wish, processes, logs=logs, project=project))
+    raise typer.Exit(asyncio.run(run_one(wish, parent)))
+
+
+def _state(typed: str, project: Path, workflow: str) -> Path | None:
+    """Return the folder of what outlives the process; None when there is none to be had."""
+    if typed:
+        return None if typed == "none" else CrashMemory(Path(typed) / workflow).folder
+    try:
+        return CrashMemory(project / ".minuet" / "worker" / workflow).folder
+    except UsageError as refused:  # as in a container that is read-only
+        _LOG.warning("what kills a worker is not remembered: %s", refused)
+        return None
 
 
 def _names(only: Sequence[str] | None, more: Sequence[str] | None) -> tuple[str, ...]:
@@ -127,7 +151,7 @@ def _names(only: Sequence[str] | None, more: Sequence[str] | None) -> tuple[str,
     return names
 
 
-def _check(wish: _Wish, *, ensure_topics: bool) -> None:
+def _check(wish: Wish, *, ensure_topics: bool) -> None:
     """Find what is wrong before anything is started."""
     try:
         part_of(wish.workflow, wish.assignment)
@@ -142,107 +166,6 @@ def _check(wish: _Wish, *, ensure_topics: bool) -> None:
     topics.check(wish.connection, spec)
 
 
-# -- one process -----------------------------------------------------------------------------------
-
-
-async def _run_one(wish: _Wish, parent: int) -> int:
-    """Run a worker in this process; returns the exit code."""
-    watching: list[asyncio.Task[None]] = []
-
-    def ready(loop: Loop) -> None:
-        watching.append(asyncio.create_task(_announce(wish, loop)))
-        if parent:
-            watching.append(asyncio.create_task(_leave_with(parent, loop)))
-
-    try:
-        heard = await run(wish.workflow, wish.connection, wish.assignment, ready=ready)
-    finally:
-        for task in watching:
-            task.cancel()
-    wish.say("stopped", "stopped")
-    return EXIT_INTERRUPTED if heard is signal.SIGINT else 0
-
-
-async def _announce(wish: _Wish, loop: Loop) -> None:
-    """Say once that the worker is ready; before that, what it waits for."""
-    name = wish.workflow.spec.name
-    if not loop.coordinates:
-        await _coordinator(wish)
-    waited = 0.0
-    while not loop.parts or not all(part.restored for part in loop.parts.values()):
-        await asyncio.sleep(_LOOK_S)
-        waited += _LOOK_S
-        if not loop.parts and _PATIENCE_S <= waited < _PATIENCE_S + _LOOK_S:
-            wish.say("waiting", "has no partition yet; other workers of its group have them all")
-    part = part_of(wish.workflow, wish.assignment)
-    does = sorted([*part.steps, *(["coordinator"] if part.coordinates else [])])
-    text = (
-        f"ready, group {part.group}, {len(loop.parts)} of {wish.workflow.spec.partitions} "
-        f"partitions, {wish.assignment.form} resources, Kafka at {wish.connection.bootstrap}"
-    )
-    if len(does) <= len(wish.workflow.steps):
-        text += f"; only {', '.join(does)}"
-    wish.say(
-        "ready", text, group=part.group, partitions=sorted(loop.parts), does=does,
-        form=wish.assignment.form, log=f"{name}.events", bootstrap=wish.connection.bootstrap,
-    )  # fmt: skip
-
-
-async def _coordinator(wish: _Wish) -> None:
-    """Wait until some live unit has the coordinator; without one nothing is ever undone."""
-    units = Units(wish.connection, wish.workflow.spec.name)
-    told = False
-    while not await asyncio.to_thread(units.coordinator_is_live):
-        if not told:
-            name = wish.workflow.spec.name
-            text = (
-                f"NOT READY: no live unit has the coordinator of {name}. Steps run, but nothing "
-                "is compensated, expired or ended until one has it: "
-                f"start `minuet worker {name}` with --only coordinator and the steps that are left"
-            )
-            wish.say("no-coordinator", text)
-            told = True
-        await asyncio.sleep(_COORDINATOR_S)
-
-
-async def _leave_with(parent: int, loop: Loop) -> None:
-    """Stop when the parent is gone: a killed parent leaves no workers behind."""
-    while os.getppid() == parent:
-        await asyncio.sleep(1)
-    await loop.stop()
-
-
 def _stop_at_once(*_: object) -> NoReturn:
     """SIGTERM before there is anything to finish."""
     sys.exit(0)
-
-
-# -- more than one ---------------------------------------------------------------------------------
-
-
-def _run_many(wish: _Wish, count: int, *, verbose: bool, project: Path | None) -> int:
-    """Run child processes of the same command; returns the worst exit code."""
-    processes = Processes([_command(wish, verbose=verbose, project=project)] * count)
-    with processes:
-        for number, code in processes.wait():
-            if code and not processes.stopping:
-                text = f"process {number} ended with exit code {code}; {processes.running} run on"
-                wish.say("lost", text, process=number, code=code)
-    return processes.code
-
-
-def _command(wish: _Wish, *, verbose: bool, project: Path | None) -> list[str]:
-    assignment = wish.assignment
-    command = [sys.executable, "-m", "minuet", "worker", wish.workflow.spec.name]
-    command += [f"--only={name}" for name in assignment.only]
-    command += ["--bootstrap", wish.connection.bootstrap, "--parent", str(os.getpid())]
-    command += ["--in-flight", str(assignment.options.in_flight)]
-    command += ["--group", assignment.group] if assignment.group else []
-    command += ["--project", str(project)] if project else []
-    for flag, wanted in (
-        ("--simulated", assignment.form == "simulated"),
-        ("--json", wish.json),
-        ("--verbose", verbose),
-    ):
-        command += [flag] if wanted else []
-    return command

@@ -6,7 +6,6 @@ What is wrong is said without the values themselves, which may be personal.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
@@ -15,9 +14,11 @@ from typing import Any, NamedTuple
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from pydantic import ValidationError
 
+from minuet.contracts.budget import refuse_excess, unguarded_bytes
+from minuet.contracts.composites import refused_fields
 from minuet.contracts.registry import Registry
 from minuet.contracts.resolution import resolution
-from minuet.contracts.safety import bare, refuse_dangerous
+from minuet.contracts.safety import bare, has_records_apart, safe_schema
 from minuet.contracts.scalars import Convert, Json, Shape
 from minuet.contracts.schema import Schema, fingerprint_of, schema_of
 from minuet.contracts.shape import shape_of
@@ -53,11 +54,20 @@ class _Form:
 
 
 class _Reader(NamedTuple):
-    """What is prepared to read a type in one writer's schema."""
+    """What is prepared to read a type in one writer's schema.
+
+    Args:
+        writer: the schema, without logical types.
+        from_wire, validate: what becomes of what fastavro reads.
+        apart: whether fastavro must name the record that it read from a union.
+        unguarded: up to how many bytes a value needs no look at its size.
+    """
 
     writer: Json
     from_wire: Convert
     validate: Callable[[Any], Event]
+    apart: bool
+    unguarded: int
 
 
 class Codec:
@@ -117,10 +127,12 @@ class Codec:
         if len(value) < _PREFIX_BYTES or value[:1] != _MAGIC:
             message = f"{event_type}: the value does not begin with a zero byte and a schema id"
             raise UnreadableValue(message)
+        if len(value) > reader.unguarded:
+            _refuse_excess(event_type, reader, value)
         buffer = BytesIO(value)
         buffer.seek(_PREFIX_BYTES)
         try:
-            raw = schemaless_reader(buffer, reader.writer, None)
+            raw = schemaless_reader(buffer, reader.writer, None, reader.apart, reader.apart)
         except Exception as error:  # whatever bytes can make fastavro raise
             message = f"{event_type}: the value is truncated or no such Avro: {_kind_of(error)}"
             raise UnreadableValue(message) from None
@@ -169,9 +181,7 @@ class Codec:
         header = SCHEMA_PREFIX + schema.fingerprint.encode()
         form = _Form(model, schema, shape, parse_schema(bare(shape.avro)), shape.to_wire, header)
         self._by_name[model.__name__] = self._by_model[model] = form
-        self._readers[model.__name__, header] = _Reader(
-            form.parsed, shape.from_wire, _validator(model)
-        )
+        self._readers[model.__name__, header] = _reader_of(shape.avro, shape.from_wire, model)
 
     def _form(self, event_type: str, error: type[ContractError]) -> _Form:
         form = self._by_name.get(event_type)
@@ -195,9 +205,7 @@ class Codec:
             raise UnreadableValue(message)
         try:
             writer = _checked(found, fingerprint)
-            reader = _Reader(
-                parse_schema(bare(writer)), resolution(writer, form.shape), _validator(form.model)
-            )
+            reader = _reader_of(writer, resolution(writer, form.shape), form.model)
         except Exception as error:  # a stored schema may be anything
             message = f"{event_type}: the schema {fingerprint} cannot be used: {error}"
             raise UnreadableValue(message) from None
@@ -205,8 +213,22 @@ class Codec:
         return reader
 
 
-def _validator(model: type[Event]) -> Callable[[Any], Event]:
-    return model.__pydantic_validator__.validate_python
+def _reader_of(writer: Json, from_wire: Convert, model: type[Event]) -> _Reader:
+    return _Reader(
+        parse_schema(bare(writer)),
+        from_wire,
+        model.__pydantic_validator__.validate_python,
+        has_records_apart(writer),
+        unguarded_bytes(writer),
+    )
+
+
+def _refuse_excess(event_type: str, reader: _Reader, value: bytes) -> None:
+    try:
+        refuse_excess(reader.writer, value, _PREFIX_BYTES)
+    except ContractError as error:
+        message = f"{event_type}: {error}"
+        raise UnreadableValue(message) from None
 
 
 def _checked(schema: Schema, fingerprint: str) -> Json:
@@ -218,9 +240,7 @@ def _checked(schema: Schema, fingerprint: str) -> Json:
     if fingerprint_of(schema.text) != fingerprint:
         message = "its text has another fingerprint"
         raise ContractError(message)
-    avro = parse_schema(json.loads(schema.text))
-    refuse_dangerous(avro)
-    return avro
+    return safe_schema(schema.text)
 
 
 def _kind_of(error: Exception) -> str:
@@ -234,5 +254,4 @@ def _refusal(error: Exception) -> str:
         return str(error)
     if not isinstance(error, ValidationError):
         return type(error).__name__
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
+    return refused_fields(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from minuet.contracts.scalars import Convert, Json, Shape
 from minuet.errors import ContractError
@@ -95,20 +95,22 @@ def record_shape(avro: Json, model: type[BaseModel], fields: Mapping[str, Shape]
 def union_shape(branches: Sequence[Shape]) -> Shape:
     """Return the shape of a union; on the wire, the class of a value tells its branch.
 
+    Records are told apart by their names, which fastavro gives with each (`has_records_apart`).
+
     Raises:
-        ContractError: two branches have the same class on the wire.
+        ContractError: two branches look alike on the wire.
     """
-    kinds = {branch.kind for branch in branches}
-    classes = {WIRE[kind] for kind in kinds}
-    if len(classes) < len(branches):
+    records = [branch for branch in branches if branch.kind == "record"]
+    others = {WIRE[branch.kind] for branch in branches if branch.kind != "record"}
+    names = {branch.python.__name__ for branch in records}
+    if len(names) + len(others) < len(branches) or (records and dict in others):
         message = "two of its types look alike in Avro"
         raise ContractError(message)
     avro = [branch.avro for branch in branches]
-    if len(branches) == 2 and "null" in kinds and all(map(_is_plain, branches)):
+    if len(branches) == 2 and type(None) in others and all(map(_is_plain, branches)):
         # fastavro tells these two apart itself, and faster.
         return Shape("union", avro, object, branches=tuple(branches))
     by_class = {branch.python: (_tag(branch), branch.to_wire) for branch in branches}
-    back = {WIRE[branch.kind]: branch.from_wire for branch in branches if branch.from_wire}
 
     def to_wire(value: Any) -> Any:
         if value is None and type(None) in by_class:
@@ -122,12 +124,47 @@ def union_shape(branches: Sequence[Shape]) -> Shape:
         # fastavro is told the branch, since what it would guess is the first that fits.
         return (tag, raw)
 
+    back = {WIRE[branch.kind]: branch.from_wire for branch in branches if branch.from_wire}
+    if len(records) > 1:
+        back[tuple] = by_name({_tag(branch): validated(branch) for branch in records})
+
     def from_wire(raw: Any) -> Any:
         convert: Convert | None = back.get(type(raw))
         return convert(raw) if convert else raw
 
     changed = from_wire if back else None
     return Shape("union", avro, object, to_wire, changed, branches=tuple(branches))
+
+
+def by_name(converts: Mapping[str, Convert]) -> Convert:
+    """Return the conversion of a record that comes with its name."""
+
+    def from_wire(named: tuple[str, dict[str, Any]]) -> Any:
+        name, raw = named
+        return converts[name](raw)
+
+    return from_wire
+
+
+def validated(record: Shape) -> Convert:
+    """Return the conversion of a record into its model: pydantic itself would guess which one."""
+    convert = record.from_wire
+    validate = record.python.__pydantic_validator__.validate_python  # type: ignore[attr-defined]
+    assert convert
+
+    def from_wire(raw: dict[str, Any]) -> Any:
+        try:
+            return validate(convert(raw))
+        except ValidationError as error:
+            raise ContractError(refused_fields(error)) from None
+
+    return from_wire
+
+
+def refused_fields(error: ValidationError) -> str:
+    """Return which fields a model refuses and why, without what they hold."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
 
 
 def _is_plain(branch: Shape) -> bool:

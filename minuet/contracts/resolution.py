@@ -2,8 +2,9 @@
 
 fastavro decodes with the writer's schema alone; here its values become those of the reader's
 model. Fields match by name, those only the writer has are dropped, and pydantic fills in those it
-has not. A decimal of another scale, or milliseconds for microseconds, is refused: fastavro's own
-resolution would read it as another value.
+has not; a field or a type that was renamed is known by its former name. A decimal of another scale,
+or milliseconds for microseconds, is refused: fastavro's own resolution would read it as another
+value. What can be read is told beforehand by `minuet.evolution`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from minuet.contracts.composites import WIRE, array_shape, map_shape, within
-from minuet.contracts.scalars import Convert, Json, Shape
+from minuet.contracts.composites import (
+    WIRE,
+    array_shape,
+    by_name,
+    map_shape,
+    validated,
+    within,
+)
+from minuet.contracts.safety import definitions
+from minuet.contracts.scalars import Convert, Json, Shape, exact_double
+from minuet.contracts.shape import full_name
 from minuet.errors import ContractError
+from minuet.event.marks import contract_of, former_names
 
-_PROMOTED = {("int", "long"), ("int", "double"), ("long", "double"), ("float", "double")}
+_PROMOTED: dict[tuple[str, str], Convert] = {
+    ("int", "long"): int,
+    ("int", "double"): float,
+    ("long", "double"): exact_double,
+    ("float", "double"): float,
+}
 
 
 def resolution(writer: Json, reader: Shape) -> Convert:
@@ -25,7 +41,7 @@ def resolution(writer: Json, reader: Shape) -> Convert:
     Raises:
         ContractError: they are not the same event, or a field's meaning differs; says which.
     """
-    return _Resolver(_definitions(writer)).convert(writer, reader)
+    return _Resolver(definitions(writer)).convert(writer, reader)
 
 
 class _Resolver:
@@ -53,15 +69,15 @@ class _Resolver:
         if _meaning(writer) != _meaning(reader.avro):
             theirs, ours = _meaning(writer) or kind, _meaning(reader.avro) or reader.kind
             _refuse(f"written as {theirs}, read as {ours}")
-        if (kind, reader.kind) in _PROMOTED:
-            return WIRE[reader.kind]
+        if promoted := _PROMOTED.get((kind, reader.kind)):
+            return promoted
         if kind != reader.kind:
             _refuse(f"written as {kind}, read as {reader.kind}")
         match kind:
             case "record":
-                return self.record(_named(writer, reader), reader)
+                return self.record(_named(writer, reader.python), reader)
             case "enum":
-                _named(writer, reader)
+                _named(writer, reader.python)
             case "array":
                 items = self.part(writer["items"], reader.parts["items"])
                 return array_shape(items, reader.python).from_wire or _same
@@ -77,21 +93,23 @@ class _Resolver:
     def record(self, writer: Json, reader: Shape) -> Convert:
         """Return the conversion of a record, to the fields that both sides have."""
         theirs = {field["name"]: field["type"] for field in writer["fields"]}
-        converts: list[tuple[str, Convert]] = []
+        converts: list[tuple[str, str, Convert]] = []
         for name, info in reader.python.model_fields.items():  # type: ignore[attr-defined]
-            if name in theirs:
+            names = (name, *former_names(info.annotation, info.metadata))
+            if written := next((each for each in names if each in theirs), ""):
                 try:
-                    converts.append((name, self.convert(theirs[name], reader.parts[name])))
+                    convert = self.convert(theirs[written], reader.parts[name])
                 except ContractError as error:
                     raise within(name, error) from None
+                converts.append((name, written, convert))
             elif info.is_required():
                 _refuse(f"{name}: not written, and it has no default")
 
         def from_wire(raw: dict[str, Any]) -> dict[str, Any]:
             fields = {}
-            for name, convert in converts:
+            for name, written, convert in converts:
                 try:
-                    fields[name] = convert(raw[name])
+                    fields[name] = convert(raw[written])
                 except ContractError as error:
                     raise within(name, error) from None
             return fields
@@ -101,14 +119,21 @@ class _Resolver:
     def from_union(self, writer: list[Json], reader: Shape) -> Convert:
         """Return the conversion by branch; one the reader has not is refused when it is met."""
         converts: dict[type, Convert] = {}
-        for branch in writer:
-            wire = WIRE[_kind(self.definition(branch))]
-            if wire in converts:
+        records: dict[str, Convert] = {}
+        for branch in map(self.definition, writer):
+            kind = _kind(branch)
+            wire = WIRE[kind]
+            if wire in converts and not (records and kind == "record"):
                 _refuse("a union of types that look alike")
             try:
-                converts[wire] = self.convert(branch, reader)
+                convert = self.convert(branch, reader)
             except ContractError as error:
-                converts[wire] = _refuser(str(error))
+                convert = _refuser(str(error))
+            if kind == "record":
+                records[branch["name"]] = convert
+            converts[wire] = convert
+        if len(records) > 1:
+            converts[tuple] = by_name(records)
 
         def from_wire(raw: Any) -> Any:
             return converts[type(raw)](raw)
@@ -120,6 +145,11 @@ class _Resolver:
         kind = _kind(writer)
         same = [branch for branch in reader.branches if branch.kind == kind]
         wider = [branch for branch in reader.branches if (kind, branch.kind) in _PROMOTED]
+        if kind == "record" and len(same) > 1:
+            for branch in same:
+                if _is_named(writer, branch.python):
+                    return validated(self.part(writer, branch))
+            return _refuse(f"written as {writer['name']}, read as a union without it")
         for branch in same or wider:
             return self.convert(writer, branch)
         return _refuse(f"written as {kind}, read as a union without it")
@@ -137,10 +167,19 @@ def _refuser(message: str) -> Callable[[Any], NoReturn]:
     return lambda _: _refuse(message)
 
 
-def _named(writer: Json, reader: Shape) -> Json:
-    if writer["name"].rpartition(".")[2] != reader.python.__name__:
-        _refuse(f"written as {writer['name']}, read as {reader.python.__name__}")
+def _named(writer: Json, reader: type) -> Json:
+    if not _is_named(writer, reader):
+        _refuse(f"written as {writer['name']}, read as {reader.__name__}")
     return writer
+
+
+def _is_named(writer: Json, reader: type) -> bool:
+    """Return whether a type has the writer's name, as Avro compares them, or had it."""
+    if writer["name"].rpartition(".")[2] == reader.__name__:
+        return True
+    space, dot, _ = full_name(reader).rpartition(".")
+    former = contract_of(reader).formerly
+    return writer["name"] in {name if "." in name else f"{space}{dot}{name}" for name in former}
 
 
 def _kind(avro: Json) -> str:
@@ -155,14 +194,3 @@ def _meaning(avro: Json) -> str:
     if avro["logicalType"] != "decimal":
         return str(avro["logicalType"])
     return f"decimal({avro['precision']}, {avro.get('scale', 0)})"
-
-
-def _definitions(avro: Json) -> dict[str, Json]:
-    """Return every named type that a schema writes out."""
-    if isinstance(avro, list):
-        return {name: each for branch in avro for name, each in _definitions(branch).items()}
-    if not isinstance(avro, dict):
-        return {}
-    inner = [field["type"] for field in avro.get("fields", ())]
-    found = _definitions([*inner, *(avro[part] for part in ("items", "values") if part in avro)])
-    return {avro["name"]: avro, **found} if "name" in avro else found

@@ -7,6 +7,7 @@ zone is not taken for the machine's own.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,12 +23,14 @@ from minuet.errors import ContractError
 Json = Any  # a part of a schema as JSON
 Convert = Callable[[Any], Any]
 
+_INT_MOST = 2**31 - 1
 _LONG_MOST = 2**63 - 1
 _LONG_LEAST = -(2**63)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _MICROSECOND = timedelta(microseconds=1)
 _MICROS_PER_SECOND = 1_000_000
+_MICROS_PER_MILLI = 1_000
 _SECONDS_PER_DAY = 86_400
 _DECIMAL_SLACK = 8  # bytes that other writers may waste on leading signs; more is an attack
 
@@ -62,6 +65,36 @@ def _long(value: Any) -> int:
         message = "a whole number that does not fit in 64 bits"
         raise ContractError(message)
     return value
+
+
+def _int(value: Any) -> int:
+    if not -_INT_MOST - 1 <= _long(value) <= _INT_MOST:
+        message = "a whole number that does not fit in 32 bits"
+        raise ContractError(message)
+    return int(value)
+
+
+def _float(value: Any) -> float:
+    try:
+        (kept,) = struct.unpack("<f", struct.pack("<f", _double(value)))
+    except OverflowError:
+        kept = None
+    if kept != value and value == value:  # what is no number equals nothing, and is kept
+        message = "a number that 32 bits cannot keep"
+        raise ContractError(message)
+    return float(value)
+
+
+def exact_double(whole: int) -> float:
+    """Return a whole number as a float of the same value, as a reader of another version needs."""
+    try:
+        found = float(whole)
+    except OverflowError:  # not from Avro's longs; kept total
+        found = 0.0
+    if int(found) != whole:
+        message = "a whole number that a float cannot keep"
+        raise ContractError(message)
+    return found
 
 
 def _double(value: Any) -> float:
@@ -115,6 +148,30 @@ def _time(micros: int) -> time:
     return time(hour, minute, second, microsecond)
 
 
+def _millis(micros: int) -> int:
+    millis, rest = divmod(micros, _MICROS_PER_MILLI)
+    if rest:
+        message = "a time with microseconds, where milliseconds are kept"
+        raise ContractError(message)
+    return millis
+
+
+def _moment_millis(moment: datetime) -> int:
+    return _millis(_micros(moment))
+
+
+def _moment_of_millis(millis: int) -> datetime:
+    return _moment(millis * _MICROS_PER_MILLI)
+
+
+def _time_millis(value: time) -> int:
+    return _millis(_time_micros(value))
+
+
+def _time_of_millis(millis: int) -> time:
+    return _time(millis * _MICROS_PER_MILLI)
+
+
 def _logical(kind: str, name: str) -> Json:
     return {"type": kind, "logicalType": name}
 
@@ -135,6 +192,18 @@ SCALARS: dict[Any, Shape] = {
     )
 }
 SCALARS[AwareDatetime] = SCALARS[datetime]
+
+# By the form that `Wire` asks for, and the type that it is said of.
+OTHER_FORMS: dict[tuple[str, Any], Shape] = {
+    ("int", int): Shape("int", "int", int, _int),
+    ("float", float): Shape("float", "float", float, _float),
+    ("timestamp-millis", datetime): Shape(
+        "long", _logical("long", "timestamp-millis"), datetime, _moment_millis, _moment_of_millis
+    ),
+    ("time-millis", time): Shape(
+        "int", _logical("int", "time-millis"), time, _time_millis, _time_of_millis
+    ),
+}
 
 
 def decimal_shape(precision: int, scale: int) -> Shape:
@@ -170,17 +239,26 @@ def _size(unscaled: int) -> int:
     return ((unscaled if unscaled >= 0 else ~unscaled).bit_length() >> 3) + 1
 
 
-def enum_shape(name: str, enum: type[Enum]) -> Shape:
-    """Return the shape of an enum whose values are its Avro symbols, in the order written."""
+def enum_shape(name: str, enum: type[Enum], unknown: str = "") -> Shape:
+    """Return the shape of an enum whose values are its Avro symbols, in the order written.
+
+    Args:
+        name: in Avro.
+        enum: the class.
+        unknown: the value that a symbol it has not is read as; empty to refuse such a symbol.
+    """
     symbols = {member: member.value for member in enum}
     members = {value: member for member, value in symbols.items()}
-    avro = {"type": "enum", "name": name, "symbols": list(members)}
+    otherwise = members.get(unknown)
+    avro: Json = {"type": "enum", "name": name, "symbols": list(members)}
+    if otherwise is not None:
+        avro["default"] = unknown
 
     def from_wire(raw: str) -> Enum:
-        try:
-            return members[raw]
-        except KeyError:
+        member = members.get(raw, otherwise)
+        if member is None:
             message = f"a symbol that {enum.__name__} does not have"
-            raise ContractError(message) from None
+            raise ContractError(message)
+        return member
 
     return Shape("enum", avro, enum, cast("Convert", symbols.__getitem__), from_wire)

@@ -9,20 +9,29 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from inspect import getsourcefile, getsourcelines
-from math import isfinite
 from types import UnionType
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from pydantic import BaseModel, RootModel
+from pydantic import AwareDatetime, BaseModel, RootModel
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 
 from minuet.contracts.composites import array_shape, map_shape, record_shape, union_shape
-from minuet.contracts.scalars import SCALARS, Json, Shape, decimal_shape, enum_shape
+from minuet.contracts.defaults import default_json
+from minuet.contracts.scalars import (
+    OTHER_FORMS,
+    SCALARS,
+    Json,
+    Shape,
+    decimal_shape,
+    enum_shape,
+)
 from minuet.errors import ContractError, DefinitionError
+from minuet.event.marks import Wire, contract_of, former_names, is_pii
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MONEY = "Annotated[Decimal, Field(max_digits=12, decimal_places=2)]"
@@ -52,7 +61,9 @@ def full_name(cls: type) -> str:
     """Return the Avro name: the last part of the module's name, and the class; ours are minuet."""
     module = cls.__module__
     inside = module == "minuet" or module.startswith("minuet.")
-    return f"{'minuet' if inside else module.rpartition('.')[2]}.{cls.__name__}"
+    said = contract_of(cls).namespace
+    space = said if said is not None else "minuet" if inside else module.rpartition(".")[2]
+    return f"{space}.{cls.__name__}" if space else cls.__name__
 
 
 class _Walk:
@@ -78,13 +89,35 @@ class _Walk:
             self.path.append(field)
             default = self.default(info)
             shape = shapes[field] = self.shape(info.annotation, info.metadata, default)
-            fields.append({"name": field, "type": shape.avro})
+            said = self.said(info, set(model.model_fields) - {field})
+            fields.append({"name": field, "type": shape.avro, **said})
             if default:
                 fields[-1]["default"] = self.default_json(shape, default[0])
             self.path.pop()
         self.open.pop()
-        avro = {"type": "record", "name": name, "fields": fields}
+        avro = {"type": "record", "name": name, "fields": fields, **self.contract(model)}
         return record_shape(name if known else avro, model, shapes)
+
+    def said(self, info: FieldInfo, others: set[str]) -> Json:
+        """Return a field's marks as they stand in the schema."""
+        formerly = former_names(info.annotation, info.metadata)
+        if taken := others.intersection(formerly):
+            what = f"{min(taken)} was its name and is another field's"
+            self.refuse(what, "name the new field in another way, or leave Formerly out")
+        if not all(map(_NAME.fullmatch, formerly)):
+            self.refuse("a former name is no Avro name", "use ASCII letters, digits and _")
+        found: Json = {"aliases": list(formerly)} if formerly else {}
+        return {**found, "pii": True} if is_pii(info.annotation, info.metadata) else found
+
+    def contract(self, named: type) -> Json:
+        """Return what was said of a class as it stands in the schema."""
+        said = contract_of(named)
+        if not all(map(_NAME.fullmatch, ".".join(said.formerly).split("."))) and said.formerly:
+            self.refuse("a former name is no Avro name", "use ASCII letters, digits and _")
+        found: Json = {"aliases": list(said.formerly)} if said.formerly else {}
+        if said.compatibility != "FULL_TRANSITIVE" and named is self.root:
+            found["compatibility"] = said.compatibility
+        return found
 
     def shape(self, hint: Any, metadata: Sequence[Any], default: tuple[Any, ...] = ()) -> Shape:
         """Return the shape of a type hint; `default` puts its branch of a union first."""
@@ -104,12 +137,23 @@ class _Walk:
             return self.enum(hint)
         if isinstance(hint, type) and issubclass(hint, BaseModel):
             return self.record(hint)
-        known = SCALARS.get(hint) if isinstance(hint, type) else None
+        known = self.scalar(hint, metadata)
         if known is None:
             name = getattr(origin or hint, "__name__", str(hint))
             mend = _MENDS.get(name, "write a type that Avro keeps: docs/decisions/0002")
             self.refuse(f"{name} has no exact form in Avro", mend)
         return known
+
+    def scalar(self, hint: Any, metadata: Sequence[Any]) -> Shape | None:
+        """Return the shape of a single value, in the form that is asked for."""
+        forms = [said.form for said in metadata if isinstance(said, Wire)]
+        if not forms or hint is type(None):
+            return SCALARS.get(hint) if isinstance(hint, type) else None
+        found = OTHER_FORMS.get((forms[-1], datetime if hint is AwareDatetime else hint))
+        if found is None:
+            name = getattr(hint, "__name__", str(hint))
+            self.refuse(f"Wire({forms[-1]!r}) is not for {name}", "leave Wire out")
+        return found
 
     def union(
         self, branches: Sequence[Any], metadata: Sequence[Any], default: tuple[Any, ...]
@@ -144,8 +188,11 @@ class _Walk:
             mend = "give each member a string of ASCII letters, digits and _"
             self.refuse(f"{enum.__name__} has values that are no Avro symbols", mend)
         known, name = self.name(enum)
-        shape = enum_shape(name, enum)
-        return replace(shape, avro=name) if known else shape
+        unknown = contract_of(enum).unknown
+        if unknown and unknown not in {each.value for each in enum}:
+            self.refuse(f"{enum.__name__} has no {unknown!r}", "name one of its values as unknown")
+        shape = enum_shape(name, enum, unknown)
+        return replace(shape, avro=name if known else {**shape.avro, **self.contract(enum)})
 
     def name(self, named: type) -> tuple[bool, str]:
         """Return whether a named type is written out already, and its full name."""
@@ -191,7 +238,7 @@ class _Walk:
         if not isinstance(value, shape.python):
             self.refuse(f"the default is a {type(value).__name__}", "give a value of the type")
         try:
-            return _json(shape.to_wire(value) if shape.to_wire else value)
+            return default_json(shape.to_wire(value) if shape.to_wire else value)
         except ContractError as error:
             self.refuse(f"the default: {error}", "give a default that the field accepts")
 
@@ -238,24 +285,3 @@ def _is_of(value: Any, hint: Any, metadata: Sequence[Any]) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     return type(value) is (get_origin(hint) or hint)
-
-
-def _json(wire: Any, *, inside: bool = False) -> Json:
-    """Return a wire value as a default's JSON: bytes as text, one character for each byte."""
-    match wire:
-        case tuple() | None if inside:
-            message = "it holds a value of a union, which a default cannot say"
-            raise ContractError(message)
-        case tuple():  # a branch of a union and its value
-            return _json(wire[1], inside=isinstance(wire[1], tuple))
-        case bytes():
-            return wire.decode("latin-1")
-        case list():
-            return [_json(value, inside=True) for value in wire]
-        case dict():
-            return {key: _json(value, inside=True) for key, value in wire.items()}
-        case float() if not isfinite(wire):
-            message = "a number that JSON cannot say"
-            raise ContractError(message)
-        case _:
-            return wire

@@ -18,7 +18,7 @@ from minuet.event.ids import slot_id
 FOREVER = 1 << 62
 
 
-@dataclass(slots=True)  # not frozen: that makes the constructor three times as slow
+@dataclass(slots=True, init=False)  # mypyc compiles a constructor that is written, no other
 class Slot:
     """One step on one set of causes, to be run.
 
@@ -40,6 +40,14 @@ class Slot:
     since: int = 0
     in_doubt: bool = False
     decided: bool = False
+
+    def __init__(  # noqa: PLR0913  (each is asked for by those who run it)
+        self, id: str, step: PlannedStep, causes: tuple[Entry, ...], undoes: str = "",
+        attempt: int = 0, since: int = 0, in_doubt: bool = False, decided: bool = False,
+    ) -> None:  # fmt: skip
+        self.id, self.step, self.causes, self.undoes = id, step, causes, undoes
+        self.attempt, self.since = attempt, since
+        self.in_doubt, self.decided = in_doubt, decided
 
     @property
     def due_offset(self) -> int:

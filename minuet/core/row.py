@@ -11,6 +11,7 @@ from typing import Any
 
 import fastavro
 
+from minuet.core.binary import add_bytes, add_text, number, read_number
 from minuet.core.plan import Plan
 from minuet.core.state import Entry, Incident, Place, State, Status, Tries
 
@@ -105,6 +106,9 @@ ROW_SCHEMA: dict[str, Any] = {
 
 _PARSED = fastavro.parse_schema(ROW_SCHEMA)
 _STATUSES = tuple(Status)
+_NUMBERS = {status: n for n, status in enumerate(Status)}
+_END = b"\x00"  # of an array or a map
+_FIRST_BRANCH, _SECOND_BRANCH = b"\x00", b"\x02"  # of a union
 _PLAIN = (
     "log_offset", "at", "round", "version", "trace", "failed_by", "failed_offset",
     "begin_id", "begin_digest", "begin_offset", "known", "counts",
@@ -112,54 +116,104 @@ _PLAIN = (
 
 
 def pack(plan: Plan, state: State) -> bytes:
-    """Return the row of a state."""
+    """Return the row of a state, in the form of `ROW_SCHEMA`."""
     rest = state.status.ended and not state.seen
-    entries = [] if rest else _entries(plan, state)
-    kept = {entry["id"] for entry in entries}
-    row = {name: getattr(state, name) for name in _PLAIN}
-    row["status"] = state.status.value
-    row["rest"] = rest
-    row["entries"] = entries
-    row["seen"] = {i: digest for i, digest in state.seen.items() if i not in kept}
-    row["tries"] = [
-        {
-            "slot": slot, "step": t.step, "attempt": t.attempt, "not_before": t.not_before,
-            "parked": t.parked, "since": t.since, "decided": t.decided,
-        }
-        for slot, t in state.tries.items()
+    entries = [] if rest else sorted(state.entries(), key=lambda entry: entry.offset)
+    parts = [
+        number(state.log_offset), number(_NUMBERS[state.status]), number(state.at),
+        b"\x01" if rest else b"\x00",
     ]  # fmt: skip
-    row["incidents"] = [
-        {"key": key, "kind": i.kind, "about": i.about, "offset": i.offset, "reason": i.reason}
-        for key, i in state.incidents.items()
-    ]
-    out = BytesIO()
-    fastavro.schemaless_writer(out, _PARSED, row)
-    return out.getvalue()
+    for text in (state.round, state.version, state.trace, state.failed_by):
+        add_text(parts, text)
+    parts.append(number(state.failed_offset))
+    add_text(parts, state.begin_id)
+    add_text(parts, state.begin_digest)
+    parts.append(number(state.begin_offset))
+    add_bytes(parts, state.known)
+    _add_counts(parts, state.counts)
+    _add_entries(parts, plan, state, entries)
+    kept = {entry.id for entry in entries}
+    _add_texts(parts, {i: digest for i, digest in state.seen.items() if i not in kept})
+    _add_tries(parts, state.tries)
+    _add_incidents(parts, state.incidents)
+    return b"".join(parts)
 
 
-def _entries(plan: Plan, state: State) -> list[dict[str, Any]]:
-    needed = needed_types(plan, state)
-    entries = [_entry(plan, entry, needed) for entry in state.entries()]
-    entries.sort(key=lambda entry: entry["offset"])
-    return entries
+def _add_counts(parts: list[bytes], counts: dict[str, int]) -> None:
+    if counts:
+        parts.append(number(len(counts)))
+        for name, count in counts.items():
+            add_text(parts, name)
+            parts.append(number(count))
+    parts.append(_END)
 
 
-def _entry(plan: Plan, entry: Entry, needed: int) -> dict[str, Any]:
-    keeps = entry.place in (Place.STRAY, Place.HELD) or plan.bits.get(entry.type, 0) & needed
-    return {
-        "id": entry.id,
-        "type": entry.type,
-        "offset": entry.offset,
-        "time": entry.time,
-        "digest": entry.digest,
-        "place": entry.place.value,
-        "slot": entry.slot,
-        "undoes": entry.undoes,
-        "schema": entry.schema if keeps else b"",
-        "value": entry.value if keeps else None,
-        "rejected": entry.rejected,
-        "causes": entry.causes,
-    }
+def _add_texts(parts: list[bytes], texts: dict[str, str]) -> None:
+    if texts:
+        parts.append(number(len(texts)))
+        for name, text in texts.items():
+            add_text(parts, name)
+            add_text(parts, text)
+    parts.append(_END)
+
+
+def _add_entries(parts: list[bytes], plan: Plan, state: State, entries: list[Entry]) -> None:
+    if entries:
+        needed = needed_types(plan, state)
+        parts.append(number(len(entries)))
+        for entry in entries:
+            kept = entry.place in (Place.STRAY, Place.HELD)
+            _add_entry(parts, entry, kept or bool(plan.bits.get(entry.type, 0) & needed))
+    parts.append(_END)
+
+
+def _add_entry(parts: list[bytes], entry: Entry, keeps: bool) -> None:
+    add_text(parts, entry.id)
+    add_text(parts, entry.type)
+    parts.append(number(entry.offset))
+    parts.append(number(entry.time))
+    add_text(parts, entry.digest)
+    add_text(parts, entry.place.value)
+    add_text(parts, entry.slot)
+    add_text(parts, entry.undoes)
+    add_bytes(parts, entry.schema if keeps else b"")
+    if keeps and entry.value is not None:
+        parts.append(_SECOND_BRANCH)
+        add_bytes(parts, entry.value)
+    else:
+        parts.append(_FIRST_BRANCH)
+    parts.append(b"\x01" if entry.rejected else b"\x00")
+    if entry.causes:
+        parts.append(number(len(entry.causes)))
+        for cause in entry.causes:
+            add_text(parts, cause)
+    parts.append(_END)
+
+
+def _add_tries(parts: list[bytes], tries: dict[str, Tries]) -> None:
+    if tries:
+        parts.append(number(len(tries)))
+        for slot, tried in tries.items():
+            add_text(parts, slot)
+            add_text(parts, tried.step)
+            parts.append(number(tried.attempt))
+            parts.append(number(tried.not_before))
+            parts.append(b"\x01" if tried.parked else b"\x00")
+            parts.append(number(tried.since))
+            parts.append(b"\x01" if tried.decided else b"\x00")
+    parts.append(_END)
+
+
+def _add_incidents(parts: list[bytes], incidents: dict[str, Incident]) -> None:
+    if incidents:
+        parts.append(number(len(incidents)))
+        for key, incident in incidents.items():
+            add_text(parts, key)
+            add_text(parts, incident.kind)
+            add_text(parts, incident.about)
+            parts.append(number(incident.offset))
+            add_text(parts, incident.reason)
+    parts.append(_END)
 
 
 def needed_types(plan: Plan, state: State) -> int:
@@ -212,19 +266,7 @@ def unpack(plan: Plan, saga_id: str, row: bytes) -> State:
 
 def peek(row: bytes) -> tuple[int, Status, int, bool]:
     """Return a row's log offset, status, time and `rest` without decoding the others."""
-    offset, at = _long(row, 0)
-    status, at = _long(row, at)
-    time, at = _long(row, at)
+    offset, at = read_number(row, 0)
+    status, at = read_number(row, at)
+    time, at = read_number(row, at)
     return offset, _STATUSES[status], time, row[at] == 1
-
-
-def _long(data: bytes, at: int) -> tuple[int, int]:
-    """Read an Avro long (zig-zag, variable length) at `at`; return it and what follows."""
-    shift = number = 0
-    while True:
-        byte = data[at]
-        at += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (number >> 1) ^ -(number & 1), at
-        shift += 7

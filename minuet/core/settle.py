@@ -11,6 +11,7 @@ LOGGED_WAIT_MS = (
     1_000  # a wait this long is an event first (rule 6); shorter ones stay in the worker
 )
 BUG_ATTEMPTS = 3  # an exception that no policy speaks of is tried again this often, in case
+NEVER_AGAIN = ("reject", "poison")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Failure:
     """A run that gave no answer.
 
     Args:
-        category: `retry` (asked for, timeout, connection), `bug` or `reject` (never again).
+        category: `retry` (asked for, timeout, connection), `bug` (a few times), `reject` or
+            `poison` (never again).
         error: for the log and the operator; no payload.
         after_ms: the shortest wait the step asked for.
     """
@@ -65,8 +67,8 @@ def settle(slot: Slot, failure: Failure, tries_here: int, jitter: float) -> Sett
     policy = slot.step.spec.retry
     attempt = slot.attempt + tries_here
     counted = attempt - slot.since
-    most = BUG_ATTEMPTS if failure.category == "bug" else policy.attempts
-    if failure.category == "reject" or counted >= most:
+    most = min(BUG_ATTEMPTS, policy.attempts) if failure.category == "bug" else policy.attempts
+    if failure.category in NEVER_AGAIN or counted >= most:
         return Park(attempt)
     delay = max(failure.after_ms, backoff_ms(policy, counted, jitter))
     return Again(delay) if delay < LOGGED_WAIT_MS else Wait(attempt, delay)

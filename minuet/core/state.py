@@ -21,8 +21,10 @@ class Status(StrEnum):
     COMPLETED = "completed"
     COMPENSATED = "compensated"
 
-    def __init__(self, value: str) -> None:
-        self.ended = value in ("completed", "compensated")  # the end event has been read
+    @property
+    def ended(self) -> bool:
+        """Whether the end event has been read."""
+        return self is Status.COMPLETED or self is Status.COMPENSATED
 
 
 class Place(StrEnum):
@@ -37,7 +39,7 @@ class Place(StrEnum):
     HELD = "h"  # an event of an early saga
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)  # mypyc compiles a constructor that is written, no other
 class Entry:
     """An event as the state keeps it.
 
@@ -61,6 +63,18 @@ class Entry:
     value: bytes | None = None
     rejected: bool = False
     causes: tuple[str, ...] = ()
+
+    def __init__(  # noqa: PLR0913  (an event has so many parts)
+        self, id: str, type: str, offset: int, time: int, digest: str, place: Place,
+        slot: str = "", undoes: str = "", schema: bytes = b"", value: bytes | None = None,
+        rejected: bool = False, causes: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        self.id, self.type = id, type
+        self.offset, self.time = offset, time
+        self.digest, self.place = digest, place
+        self.slot, self.undoes = slot, undoes
+        self.schema, self.value = schema, value
+        self.rejected, self.causes = rejected, causes
 
 
 @dataclass(slots=True)

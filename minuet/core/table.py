@@ -15,6 +15,8 @@ from minuet.core.state import State, Status
 from minuet.event.record import Record
 
 HOT_MOST = 20_000  # states kept unpacked after a checkpoint, in each partition: about 3 KB each
+HOT_LEAST = 500  # so many are kept however long nothing has happened to them
+HOT_IDLE_MS = 5_000  # of log time without a record, after which a state beyond these is let go
 SWEEP_ROWS = 20_000  # rows looked at for their age at one checkpoint
 CLOCKS_APART_MS = 3600 * 1000  # how far log time may go back when a partition's leader changes
 
@@ -155,20 +157,32 @@ class Table:
         """Pack these sagas, mark them stored, and return their rows."""
         packed = []
         for key in keys:
-            state = self._hot.get(key)
-            row = self._rows[key] if state is None else pack(self.plan, state)
+            state = self._hot.pop(key, None)
+            if state is None:
+                row = self._rows[key]
+            else:
+                row = pack(self.plan, state)
+                self._hot[key] = state  # last in order: something has happened to it
             self._rows[key] = row
             self.dirty.pop(key, None)
             packed.append((key, row))
         return packed
 
     def cool(self) -> None:
-        """Let go of unpacked states beyond `HOT_MOST` whose rows are up to date, oldest first."""
-        excess = len(self._hot) - HOT_MOST
-        if excess <= 0:
+        """Let go of unpacked states whose rows are up to date: of those beyond `HOT_MOST`, and of
+        those that nothing has happened to for a while, as where a service is down; oldest first.
+        """
+        spare, excess = len(self._hot) - HOT_LEAST, len(self._hot) - HOT_MOST
+        if spare <= 0:
             return
-        clean = [key for key in self._hot if key not in self.dirty]
-        for key in clean[:excess]:
+        old: list[str] = []
+        for key, state in self._hot.items():
+            is_idle = self.log_time - state.at > HOT_IDLE_MS
+            if len(old) >= spare or (not is_idle and len(old) >= excess):
+                break
+            if key not in self.dirty:
+                old.append(key)
+        for key in old:
             del self._hot[key]
 
     def over(self) -> list[State]:

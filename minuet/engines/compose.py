@@ -188,7 +188,8 @@ class Composer:
             headers.append((TRACEPARENT, state.trace.encode()))
         if state.round:
             headers.append((ROUND, state.round.encode()))
-        return Append(self._topic, partition, state.saga_id.encode(), encoded.value, headers)
+        key = state.saga_id.encode()
+        return Append(self._topic, partition, key, encoded.value, headers, identity)
 
 
 def _slot_headers(slot: Slot) -> Headers:
@@ -205,5 +206,5 @@ def held(saga_id: str, entry: Entry) -> Unreadable:
         (ID, entry.id.encode()), (TYPE, entry.type.encode()),
         (SCHEMA, entry.schema), (DIGEST, entry.digest.encode()),
     ]  # fmt: skip
-    key = saga_id.encode()
-    return Unreadable(entry.offset, entry.time, key, entry.value or b"", headers, "")
+    key, value = saga_id.encode(), entry.value or None  # none was there, or an empty one: as good
+    return Unreadable(entry.offset, entry.time, key, value, headers, "")

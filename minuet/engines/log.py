@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from minuet.event.record import ID, Headers, Record
+from minuet.event.record import Headers, Record
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Append:
     """A record to be written, and what to do when it has been.
 
@@ -21,6 +21,7 @@ class Append:
         topic: its whole name.
         partition: of the topic; equal for all topics of a workflow.
         value: None for a tombstone.
+        event_id: of the event, empty for a row and for a dead letter.
         acked: called with the append and its offset once all replicas have it.
         note, owner: the caller's own, for `acked` and for trying again.
     """
@@ -30,14 +31,18 @@ class Append:
     key: bytes
     value: bytes | None
     headers: Headers
+    event_id: str = ""
     acked: Callable[[Append, int], None] | None = field(default=None, repr=False)
     note: Any = field(default=None, repr=False)
     owner: Any = field(default=None, repr=False)
 
-    @property
-    def event_id(self) -> str:
-        """The id of the event, empty for a row."""
-        return next((raw.decode() for name, raw in self.headers if name == ID), "")
+    def __init__(
+        self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers,
+        event_id: str = "",
+    ) -> None:  # fmt: skip
+        self.topic, self.partition, self.key, self.value = topic, partition, key, value
+        self.headers, self.event_id = headers, event_id
+        self.acked, self.note, self.owner = None, None, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Unreadable:
     offset: int
     time: int
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: Headers
     reason: str
 

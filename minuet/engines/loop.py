@@ -12,39 +12,29 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from minuet.contracts.codec import Codec
-from minuet.core.decide import decide
-from minuet.core.due import Slot, due
 from minuet.core.plan import Plan, compile_plan
 from minuet.core.settle import Failure
-from minuet.core.state import Entry, Place, State, Status
+from minuet.core.state import State
+from minuet.engines.acting import Acting, Hands
+from minuet.engines.assignments import Assignments
 from minuet.engines.checkpoint import Checkpoints
 from minuet.engines.compose import Composer
 from minuet.engines.flow import Flow
+from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.log import Append, Log, Position, Unreadable
 from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.partition import Partition, Run
-from minuet.engines.runner import Ended, Runner
+from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
+from minuet.engines.unit import Unit
 from minuet.errors import BrokerError
-from minuet.event.record import DIGEST, SCHEMA, TYPE, Record
-from minuet.spec.assemble import Workflow
+from minuet.event.record import Record
 
 _LOG = logging.getLogger("minuet.worker")
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What one worker does of a workflow: some steps, and perhaps the coordinator's part."""
-
-    workflow: Workflow
-    steps: frozenset[str]
-    coordinates: bool
-    resources: Mapping[type, object]
 
 
 class Loop:
@@ -72,6 +62,7 @@ class Loop:
         self.plan: Plan = compile_plan(unit.workflow.spec)
         self.parts: dict[int, Partition] = {}
         self.folded = 0
+        self.joined = False
         self.stopped: asyncio.Event = asyncio.Event()
         self.error: Exception | None = None
         self._log = log
@@ -80,18 +71,12 @@ class Loop:
         composer = Composer(unit.workflow.spec, codec, clock)
         jitter = random.Random(seed).random
         self._saying = Saying(self, composer, clock, jitter, self._inline_types())
-        self._runner = Runner(
-            {name: unit.workflow.steps[name] for name in unit.steps},
-            unit.resources,
-            codec,
-            options,
-            ended=self._ended,
-            may_start=self._may_start,
-        )
         self._checkpoints = Checkpoints(self, log, composer, options)
         self._flow = Flow(log, self.parts, options.window)
-        self._timers = Timers(self, log, clock)
-        self._stopping = False
+        self._gates = Gates(self, unit, options, clock)
+        hands = Hands(self._saying, self._flow, Timers(self, log, clock), self._gates)
+        self._acting = Acting(unit, self.plan, hands, codec, clock, options)
+        self._assignments = Assignments(self, log, self._flow)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _inline_types(self) -> frozenset[str]:
@@ -109,6 +94,20 @@ class Loop:
         """Whether this unit has the coordinator's part."""
         return self.unit.coordinates
 
+    @property
+    def runner(self) -> Runner:
+        """What runs the handlers."""
+        return self._acting.runner
+
+    @property
+    def log(self) -> Log:
+        """Where records come from and go to."""
+        return self._log
+
+    def breakers(self) -> list[BreakerView]:
+        """Return how the circuit breakers of this worker stand."""
+        return self._gates.view()
+
     # -- life ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -118,15 +117,15 @@ class Loop:
 
     async def stop(self) -> None:
         """Finish what runs, within the grace time, checkpoint, and leave the group."""
-        if not self._stopping:
-            self._stopping = True
+        if not self._acting.stopping:
+            self._acting.stopping = True
             self._flow.pause(self.parts.values())
-            self._runner.drop_waiting()
+            self._acting.runner.drop_waiting()
             await self._drain()
             await self._last_checkpoint()
-            self._end(list(self.parts))  # first, or leaving the group would ask for one more
+            self._end_all()  # first, or leaving the group would ask for one more
             await self._log.close()
-            self._runner.close()
+            self._acting.runner.close()
         self.stopped.set()
 
     async def _last_checkpoint(self) -> None:
@@ -138,82 +137,48 @@ class Loop:
 
     async def _drain(self) -> None:
         waited = 0.0
-        while self._runner.active and waited < self._options.grace_s:
+        while self._acting.runner.active and waited < self._options.grace_s:
             await asyncio.sleep(0.02)
             waited += 0.02
 
     def abandon(self) -> None:
         """End as a crash does: store nothing, say nothing, finish nothing."""
-        self._stopping = True
-        self._end(list(self.parts))
+        self._acting.stopping = True
+        self._end_all()
         self._checkpoints.stop()
-        self._runner.close()
+        self._acting.runner.close()
         self.stopped.set()
 
     def broken(self, error: Exception) -> None:
         """Stop at once: the log cannot go on."""
         if self.error is None:
             self.error = error
-        self._stopping = True
+        self._acting.stopping = True
         self._checkpoints.stop()
-        self._end(list(self.parts))
+        self._end_all()
         self.stopped.set()
+
+    def _end_all(self) -> None:
+        self._assignments.end(list(self.parts))
 
     # -- assignments -----------------------------------------------------------------------------
 
     def assigned(self, positions: Mapping[int, Position]) -> None:
-        """Begin with new partitions: load their rows, then read on from the last commit."""
-        for number, position in positions.items():
-            part = self.parts[number] = Partition.of(self.plan, number, position)
-            self.spawn(self._restore(part))
-        self._flow.assigned()
+        """Begin with new partitions."""
+        self._acting.runner.guard.learn()
+        self.joined = True
+        self._assignments.assigned(positions)
 
     async def revoked(self, partitions: Iterable[int]) -> None:
         """Give partitions back with everything folded stored."""
         parts = [part for p in partitions if (part := self.parts.get(p)) is not None]
         await self._checkpoints.now(parts)
-        self._end([part.number for part in parts])
+        self._assignments.end([part.number for part in parts])
 
     def lost(self, partitions: Iterable[int]) -> None:
         """Somebody else owns them by now: store nothing."""
-        self._end(list(partitions))
-
-    def _end(self, partitions: Iterable[int]) -> None:
-        for number in partitions:
-            part = self.parts.pop(number, None)
-            if part is not None:
-                part.end()
-
-    async def _restore(self, part: Partition) -> None:
-        rows = 0
-        async for chunk in self._log.rows(part.number):
-            if not part.live:
-                return
-            for key, row, offset in chunk:
-                part.table.load(key.decode(), row)
-                part.next_row = offset + 1
-            rows += len(chunk)
-        part.table.loaded()
-        _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
-                  part.number, rows, part.position, part.high)  # fmt: skip
-        if part.live:
-            self._catch_up(part)
-
-    def _catch_up(self, part: Partition) -> None:
-        """Fold what was read while the rows were loaded."""
-        backlog = self._flow.loaded(part)
-        if backlog:
-            self.read(part.number, backlog)
-        self.reached(part.number, max(part.position, part.end_read))
-
-    async def _begin(self, part: Partition) -> None:
-        """Ask each live row what is due (rule 2)."""
-        for count, state in enumerate(part.table.live()):
-            if not part.live:
-                return
-            self.act(part, state)
-            if count % 200 == 199:
-                await asyncio.sleep(0)
+        self.joined = False
+        self._assignments.end(list(partitions))
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -238,108 +203,27 @@ class Loop:
         if part.restored:
             for state in touched.values():
                 self.act(part, state)
-        self._restored_yet(part)
-        self._weigh()
+        self._assignments.restored_yet(part)
+        self._acting.weigh()
 
     def reached(self, partition: int, offset: int) -> None:
         """Note how far has been read, beyond the last record perhaps."""
-        part = self.parts.get(partition)
-        if part is not None and not part.loaded:
-            part.end_read = offset
-        elif part is not None and part.live:
-            part.reach(offset)
-            self._checkpoints.count(0)
-            self._restored_yet(part)
-
-    def _restored_yet(self, part: Partition) -> None:
-        if not part.restored and part.position >= part.high:
-            part.restored = True
-            self._checkpoints.count(0)
-            self.spawn(self._begin(part))
-
-    def _weigh(self) -> None:
-        if not self._stopping:
-            self._flow.weigh(self._runner.waiting)
+        self._assignments.reached(partition, offset)
+        self._checkpoints.count(0)
 
     # -- acting ----------------------------------------------------------------------------------
 
     def act(self, part: Partition, state: State) -> None:
         """Say and run what is due in a saga, as far as this unit is in charge of it."""
-        if self._stopping:
-            return
-        if state.status.ended and not state.seen:
-            part.disarm(state.saga_id)
-            return
-        if self.unit.coordinates:
-            for say in decide(self.plan, state, part.read_through):
-                self._saying.decided(part, state, say)
-        for slot in due(self.plan, state, self._clock()):
-            self._take_up(part, state, slot)
-        self._timers.watch(part, state)
+        self._acting.act(part, state)
 
-    def _take_up(self, part: Partition, state: State, slot: Slot) -> None:
-        if slot.id in part.runs or slot.step.name not in self.unit.steps:
-            return
-        if part.rejecting and any(cause.id in part.rejecting for cause in slot.causes):
-            return
-        run = Run(part, state.saga_id, slot, state.status is Status.RUNNING)
-        part.runs[slot.id] = run
-        if slot.in_doubt and self._saying.settled(run, state):
-            return
-        self._runner.submit(run)
-
-    def _may_start(self, run: Run) -> bool:
-        """Look once more at what may have changed while the run waited for a place."""
-        if self._flow.held_back:
-            self._weigh()  # one less waits
-        return self._is_wanted(run)
-
-    def _is_wanted(self, run: Run) -> bool:
-        part = run.part
-        if not part.live or self._stopping:
-            return False
-        state = part.table.get(run.key)
-        if state is None or run.slot.id in state.answers:
-            part.runs.pop(run.slot.id, None)
-            return False
-        if run.running and state.failing:
-            part.runs.pop(run.slot.id, None)
-            if run.tries:
-                part.started.add(run.slot.id)
-            self.act(part, state)
-            return False
-        return True
-
-    def _ended(self, run: Run, ended: Ended) -> None:
-        state = run.part.table.get(run.key)
-        lost = self._stopping and isinstance(ended, Failure)
-        if run.part.live and state is not None and not lost:
-            self._saying.ended(run, state, ended)
-        if self._flow.held_back:
-            self._weigh()
-
-    def again(self, run: Run, delay_ms: int) -> None:
+    def again(self, run: Run, delay_ms: int, error: str) -> None:
         """Run once more in this worker, a little later: a wait too short for the log."""
-        asyncio.get_running_loop().call_later(delay_ms / 1000, self._runner.submit, run)
+        self._acting.again(run, delay_ms, error)
 
     def go_on(self, append: Append, offset: int) -> None:
         """Go on inline after the ack, without a second read."""
-        run: Run = append.note
-        part = run.part
-        if self._stopping or not part.live or part.position > offset:
-            return
-        state = part.table.get(run.key)
-        if state is None or state.status is not Status.RUNNING:
-            return
-        headers = dict(append.headers)
-        entry = Entry(
-            run.said, headers[TYPE].decode(), offset, self._clock(), headers[DIGEST].decode(),
-            Place.EFFECTIVE, run.slot.id, schema=headers[SCHEMA], value=append.value,
-        )  # fmt: skip
-        ahead = part.go_ahead(run.key, entry)
-        for slot in due(self.plan, state, self._clock(), ahead):
-            if not slot.step.irreversible:
-                self._take_up(part, state, slot)
+        self._acting.go_on(append, offset)
 
     # -- appending ---------------------------------------------------------------------------------
 
@@ -361,8 +245,8 @@ class Loop:
             loop = asyncio.get_running_loop()
             loop.call_later(self._options.append_again_s, self.append, part, append)
         elif isinstance(run, Run) and not run.refused:
-            run.refused = True
-            self._ended(run, Failure("reject", reason))
+            run.refused, run.answered = True, False
+            self._acting.ended(run, Failure("reject", reason))
         else:
             where = f"{append.topic}/{append.partition}"
             self.broken(BrokerError(f"a record for {where} is refused for good: {reason}"))

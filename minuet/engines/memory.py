@@ -275,4 +275,4 @@ def _record(stored: Stored) -> Record | Unreadable:
         return parse(stored.key, value, headers, stored.offset, stored.time)
     except UnreadableHeaders as bad:
         key, why = stored.key or b"", str(bad)
-        return Unreadable(stored.offset, stored.time, key, value or b"", headers, why)
+        return Unreadable(stored.offset, stored.time, key, value, headers, why)

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from minuet.engines.log import Append, Sink
 from minuet.engines.native_member import Member
-from minuet.engines.native_reading import stored_rows
+from minuet.engines.native_reading import in_turn, stored_rows
 from minuet.kafka.connection import Connection, describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
@@ -62,7 +62,7 @@ class KafkaLog:
         group: str, reads_from: str, client_id: str,
     ) -> None:  # fmt: skip
         self._connection = connection
-        self._table = table
+        self._topic, self._table = topic, table
         own = {"group.id": group, "client.id": client_id}
         self._member = Member(connection, topic, reads_from, own)
         self._prompt = connection.producer(**_PRODUCER)
@@ -172,13 +172,16 @@ class KafkaLog:
         """
         return await self._member.high_watermark(partition)
 
-    async def rows(
+    async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the log's high watermarks as the last fetches told them."""
+        return await self._member.known_highs(partitions)
+
+    def rows(
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks, with a consumer of its own."""
-        async with self._loading:
-            async for chunk in stored_rows(self._connection, (self._table, partition), start, end):
-                yield chunk
+        place = (self._table, partition)
+        return in_turn(self._loading, stored_rows(self._connection, place, start, end))
 
     async def close(self) -> None:
         """Flush, leave the group, end the threads.

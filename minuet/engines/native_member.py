@@ -17,15 +17,15 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupTopicPartitions,
-    KafkaError,
     KafkaException,
     TopicPartition,
 )
 
-from minuet.engines.log import Position, Sink, Unreadable
-from minuet.engines.native_reading import Lead, by_partition, patiently
-from minuet.event.record import Record
+from minuet.engines.log import Position, Sink
+from minuet.engines.native_reading import Lead
+from minuet.engines.native_records import Read, by_partition
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently
 
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BATCH = 1_000
@@ -109,10 +109,9 @@ class Member:
             raise self._failure
         if messages and not held_back:  # what else is there, without waiting
             messages += self._consumer.consume(BATCH - 1, 0)
-        for partition, items in by_partition(messages).items():
-            size = sum(len(i.value or b"") for i in items if isinstance(i, Record | Unreadable))
-            self._lead.handed_over(len(items), size)
-            self._tell(self._deliver, partition, items, size)
+        for partition, read in by_partition(messages).items():
+            self._lead.handed_over(read.items, read.size)
+            self._tell(self._deliver, partition, read)
 
     def _held_back(self) -> bool:
         """Wait a little for a loop that is far behind, and say whether it still is.
@@ -127,24 +126,15 @@ class Member:
             self._obey()
         return far
 
-    def _deliver(
-        self, partition: int, items: list[Record | Unreadable | int | KafkaError], size: int
-    ) -> None:
-        self._lead.delivered(len(items), size)
-        records: list[Record | Unreadable] = []
-        end = None
-        for item in items:
-            if isinstance(item, int):
-                end = item
-            elif isinstance(item, KafkaError):
-                self._sink.broken(self._connection.error(item))
-                return
-            else:
-                records.append(item)
-        if records:
-            self._sink.read(partition, records)
-        if end is not None:
-            self._sink.reached(partition, end)
+    def _deliver(self, partition: int, read: Read) -> None:
+        self._lead.delivered(read.items, read.size)
+        if read.error is not None:
+            self._sink.broken(self._connection.error(read.error))
+            return
+        if read.records:
+            self._sink.read(partition, read.records)
+        if read.end >= 0:
+            self._sink.reached(partition, read.end)
 
     def _obey(self) -> None:
         while self._commands:
@@ -238,6 +228,27 @@ class Member:
 
         self._commands.append(ask)
         return await asyncio.shield(answer)
+
+    async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Return the log's high watermarks as the last fetches told them; asks nobody."""
+        answer: asyncio.Future[dict[int, int]] = self._loop.create_future()
+        places = [TopicPartition(self._topic, number) for number in partitions]
+
+        def look(consumer: Consumer) -> None:
+            found = {}
+            for place in places:
+                known = consumer.get_watermark_offsets(place, cached=True)
+                if known is not None and known[1] >= 0:
+                    found[place.partition] = known[1]
+            self._tell(_answer, answer, found)
+
+        self._commands.append(look)
+        return await answer
+
+
+def _answer(answer: asyncio.Future[dict[int, int]], found: dict[int, int]) -> None:
+    if not answer.done():
+        answer.set_result(found)
 
 
 def _quietly(commit: Callable[..., object], places: list[TopicPartition]) -> None:

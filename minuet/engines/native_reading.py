@@ -1,11 +1,11 @@
-"""What is read from Kafka, in the words of the seam: sorted records, and stored rows."""
+"""Reading from Kafka beside the group: stored rows, patience, and how far ahead reading is."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TypeVar
 
 from confluent_kafka import (
@@ -15,20 +15,16 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from minuet.engines.log import Unreadable
+from minuet.engines.native_records import lasts
 from minuet.errors import BrokerError
-from minuet.event.record import Record, UnreadableHeaders, parse
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently
 
 T = TypeVar("T")
 
-PATIENCE_S = 15.0  # with a broker that has no answer, as while leaders move
 STALLED_S = 30.0  # without any row: a broker that went away, or an open transaction
 ROWS_BATCH = 2_000
 _ROWS = {"enable.partition.eof": True, "queued.max.messages.kbytes": 2_048}  # a restore of many
-
-_PASSING = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT})
-
 
 AHEAD_MOST = 20_000  # records that are handed over and not yet folded; reading goes on at half
 AHEAD_MOST_BYTES = 32 * 2**20
@@ -61,22 +57,6 @@ class Lead:
         items, size = self._read - self._taken, self._read_bytes - self._taken_bytes
         self._far = items > AHEAD_MOST // parts or size > AHEAD_MOST_BYTES // parts
         return self._far
-
-
-def patiently(ask: Callable[[], T]) -> T:
-    """Ask the broker again and again for a while.
-
-    Raises:
-        KafkaException: there was no answer in all that time.
-    """
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return ask()
-        except KafkaException:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
 
 
 async def stored_rows(
@@ -114,6 +94,13 @@ async def stored_rows(
         _give_back_memory()
 
 
+async def in_turn(places: asyncio.Semaphore, items: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Iterate once there is a place: what is iterated over opens nothing before."""
+    async with places:
+        async for item in items:
+            yield item
+
+
 def _position(messages: Iterable[Message]) -> int:
     """Return how far these have been read, by records and ends of partitions.
 
@@ -127,7 +114,7 @@ def _position(messages: Iterable[Message]) -> int:
             position = max(position, offset + 1)
         elif error.code() == KafkaError._PARTITION_EOF:
             position = max(position, offset)
-        elif _lasts(error):
+        elif lasts(error):
             raise KafkaException(error)
     return position
 
@@ -150,39 +137,8 @@ def _stalled(
     return BrokerError(f"Kafka at {connection.bootstrap}: {stands} and sent nothing for a while")
 
 
-def _lasts(error: KafkaError) -> bool:
-    return error.fatal() or not (error.retriable() or error.code() in _PASSING)
-
-
 def _give_back_memory() -> None:
     """Have the C library return what reading needed: of 485 MB after a million rows, 145."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, others need it less
     if trim is not None:
         trim(0)
-
-
-def by_partition(
-    messages: Iterable[Message],
-) -> dict[int, list[Record | Unreadable | int | KafkaError]]:
-    """Sort into partitions; an end of partition is its offset."""
-    found: dict[int, list[Record | Unreadable | int | KafkaError]] = {}
-    for message in messages:
-        items = found.setdefault(message.partition() or 0, [])
-        error = message.error()
-        if error is None:
-            items.append(_record(message))
-        elif error.code() == KafkaError._PARTITION_EOF:
-            items.append(message.offset() or 0)
-        elif _lasts(error):
-            items.append(error)
-    return found
-
-
-def _record(message: Message) -> Record | Unreadable:
-    key, value, headers = message.key(), message.value(), message.headers()
-    offset, time = message.offset() or 0, message.timestamp()[1]
-    try:
-        return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
-    except UnreadableHeaders as bad:
-        kept = list(headers or [])
-        return Unreadable(offset, time, key or b"", value or b"", kept, str(bad))  # type: ignore[arg-type]

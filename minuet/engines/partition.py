@@ -19,7 +19,7 @@ from minuet.event.record import CAUSES, Record
 STALE_TIMERS_MOST = 1_000  # and as many as there are good ones; then they are swept
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, init=False)
 class Run:
     """A slot that this owner took up.
 
@@ -28,6 +28,8 @@ class Run:
         tries: runs in this worker since the log last spoke of the slot.
         said: the id of what was appended for it, empty while it runs.
         refused: Kafka refused for good what was appended for it.
+        round: of the saga when it was taken up: a late answer belongs to it.
+        answered: an answer of it is on its way to the log.
     """
 
     part: Partition
@@ -37,6 +39,15 @@ class Run:
     tries: int = 0
     said: str = ""
     refused: bool = False
+    round: str = ""
+    answered: bool = False
+
+    def __init__(
+        self, part: Partition, key: str, slot: Slot, running: bool, round: str = ""
+    ) -> None:
+        self.part, self.key, self.slot, self.running = part, key, slot, running
+        self.tries, self.said, self.refused = 0, "", False
+        self.round, self.answered = round, False
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +132,9 @@ class Partition:
 
     def go_ahead(self, key: str, entry: Entry) -> Ahead:
         """Lay an own acked event over the folded state of its saga."""
-        ahead = self.ahead.setdefault(key, Ahead())
+        ahead = self.ahead.get(key)
+        if ahead is None:
+            ahead = self.ahead[key] = Ahead()
         ahead.events[entry.type] = entry
         ahead.mask |= self.plan.bits.get(entry.type, 0)
         return ahead

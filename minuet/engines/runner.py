@@ -2,8 +2,10 @@
 
 A pure async step is driven by hand once and becomes a task only if it suspends: most never do. A
 step with resources is a task from the start, since what it awaits may ask for its task. A sync
-step with resources blocks, so it runs in a thread, if there are any; nothing can end it from
-outside, so at its timeout it keeps its thread, and its answer is taken when it comes.
+step with resources blocks, so it runs in a thread, if there are any.
+
+At its timeout a try counts as failed and is not stopped: it may have taken effect, so its answer is
+taken when it comes, beside the next try's. How many such late runs are waited for is bounded.
 """
 
 from __future__ import annotations
@@ -11,48 +13,66 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from minuet.contracts.codec import Codec
 from minuet.core.settle import Failure
 from minuet.core.state import Entry
-from minuet.duration import parse_ms
 from minuet.engines.driving import Suspended, drive, resume
 from minuet.engines.options import Options
 from minuet.engines.partition import Run
-from minuet.errors import GiveUp, MinuetError, RetryLater, UnreadableValue
+from minuet.engines.quarantine import NO_GUARD, Guard
+from minuet.engines.verdict import Ended, Unbound, Verdicts, in_words, overdue
+from minuet.errors import MinuetError, UnreadableValue
 from minuet.event.model import Event
 from minuet.step import Context, StepDefinition
 
 _LOG = logging.getLogger("minuet.worker")
 
-REASON_MOST = 500  # characters of what went wrong: it goes into headers and rows
 DECODED_MOST = 20_000  # events kept decoded, for joins; all are dropped at once when it is full
-
-
-@dataclass(frozen=True, slots=True)
-class Unbound:
-    """A parameter whose bytes cannot be read."""
-
-    entry: Entry
-    reason: str
-
-
-Ended = Event | Failure | Unbound
 
 
 @dataclass(slots=True)
 class _Places:
-    """Where runs of one kind take place, so many at once, and those that wait for one."""
+    """Where runs of one kind take place, so many at once, and those that wait for one.
+
+    `late` ones are past their timeout and still run, the oldest first; they have no place.
+    """
 
     most: int
+    late_most: int
     taken: int = 0
     waiting: deque[Run] = field(default_factory=deque)
+    late: dict[_Call, None] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """A run that has suspended, or is in a thread; `late` once it counts as failed."""
+
+    run: Run
+    step: StepDefinition
+    task: asyncio.Future[Any]
+    places: _Places
+    late: bool = False
+
+
+class Owner(Protocol):
+    """What the runner wants of who submits runs."""
+
+    def may_start(self, run: Run) -> bool:
+        """Say just before a run starts whether it may; no means that it was dropped."""
+
+    def ended(self, run: Run, ended: Ended) -> None:
+        """A run has ended, or was not in time."""
+
+    def came_late(self, run: Run, event: Event) -> None:
+        """A run that was not in time has answered."""
 
 
 class Runner:
@@ -62,10 +82,10 @@ class Runner:
         steps: by name.
         resources: by class.
         codec: to decode what steps need.
-        options: how many handlers run at once, and how many threads there are for sync steps with
-            resources; 0 runs them where they stand.
-        ended: told of each run that ended.
-        may_start: asked just before a run starts; no means it was dropped.
+        verdicts: what the end of a handler means.
+        options: how many handlers run at once, how many late ones are waited for, and how many
+            threads there are for sync steps with resources; 0 runs them where they stand.
+        owner: told how each run ended.
     """
 
     def __init__(
@@ -73,31 +93,32 @@ class Runner:
         steps: Mapping[str, StepDefinition],
         resources: Mapping[type, object],
         codec: Codec,
+        verdicts: Verdicts,
         options: Options,
-        *,
-        ended: Callable[[Run, Ended], None],
-        may_start: Callable[[Run], bool],
+        owner: Owner,
     ) -> None:
         self._steps = steps
         self._fixed = {
             name: {p: resources[r] for p, r in step.resources} for name, step in steps.items()
         }
         self._codec = codec
-        self._when_ended = ended
-        self._may_start = may_start
+        self._verdicts = verdicts
+        self._owner = owner
         self._pool: ThreadPoolExecutor | None = None
         if options.threads:
-            self._pool = ThreadPoolExecutor(options.threads, "minuet-step")
-        self._places = _Places(options.in_flight)
-        self._threads = _Places(options.threads)
+            self._pool = ThreadPoolExecutor(2 * options.threads, "minuet-step")  # half for late
+        self._places = _Places(options.in_flight, options.late)
+        self._threads = _Places(options.threads, options.threads)
         self._decoded: dict[tuple[str, str], Event] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self.started = 0
+        self.guard: Guard = NO_GUARD
 
     @property
     def active(self) -> int:
-        """How many runs have started and not ended."""
-        return self._places.taken + self._threads.taken
+        """How many runs have started and not ended, late ones too."""
+        both = (self._places, self._threads)
+        return sum(places.taken + len(places.late) for places in both)
 
     @property
     def waiting(self) -> int:
@@ -126,7 +147,7 @@ class Runner:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _start(self, run: Run) -> None:
-        if not self._may_start(run):
+        if not self._owner.may_start(run) or (self.guard.suspects and self._is_stopped(run)):
             return
         run.tries += 1
         self.started += 1
@@ -137,12 +158,19 @@ class Runner:
             self._ended(run, Unbound(unreadable.entry, unreadable.reason))
             return
         except MinuetError as trouble:  # the registry has no answer now
-            self._ended(run, Failure("retry", _in_words(trouble)))
+            self._ended(run, Failure("retry", in_words(trouble)))
             return
         if step.resources:
             self._outside(step, run, arguments)
         else:
             self._pure(step, run, arguments)
+
+    def _is_stopped(self, run: Run) -> bool:
+        stopped = self.guard.stops(run, self.submit)
+        if isinstance(stopped, Failure):
+            run.tries += 1
+            self._ended(run, stopped)
+        return bool(stopped)
 
     def _bind(self, step: StepDefinition, run: Run) -> dict[str, Any]:
         slot = run.slot
@@ -176,24 +204,31 @@ class Runner:
         return event
 
     def _pure(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
+        self.guard.begin(run)
         try:
             result = step.function(**arguments)
             if step.is_async:
                 result = drive(result)
-        except Exception as error:
-            self._ended(run, failure_of(error))
-            return
-        if isinstance(result, Suspended):
-            self._watch(run, asyncio.ensure_future(resume(result)))
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            result = self._verdicts.failure(error)
+        finally:
+            self.guard.end()
+        if isinstance(result, Failure):
+            self._ended(run, result)
+        elif isinstance(result, Suspended):
+            rest = self.guard.watch(run, partial(resume, result))
+            self._watch(run, asyncio.ensure_future(rest))
         else:
-            self._ended(run, _checked(step, result))
+            self._ended(run, self._verdicts.checked(step, result))
 
     def _outside(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
         if step.is_async:
-            self._watch(run, asyncio.ensure_future(step.function(**arguments)))
+            coroutine = self.guard.watch(run, partial(step.function, **arguments))
+            self._watch(run, asyncio.ensure_future(coroutine))
         elif self._pool is not None:
             loop = asyncio.get_running_loop()
-            self._watch(run, loop.run_in_executor(self._pool, lambda: step.function(**arguments)))
+            call = partial(step.function, **arguments)
+            self._watch(run, loop.run_in_executor(self._pool, self.guard.thread, run, call))
         else:
             self._pure(step, run, arguments)
 
@@ -206,20 +241,62 @@ class Runner:
         places = self._places_for(step)
         places.taken += 1
         self._tasks.add(task)
+        call = _Call(run, step, task, places)
         loop = asyncio.get_running_loop()
-        late = partial(_warn, run) if places is self._threads else task.cancel
-        timeout = loop.call_later(step.spec.timeout_ms / 1000, late)
+        timeout = loop.call_later(step.spec.timeout_ms / 1000, self._overdue, call)
 
         def done(finished: asyncio.Future[Any]) -> None:
             timeout.cancel()
             self._tasks.discard(finished)
-            try:
-                self._ended(run, _outcome(step, finished))
-            finally:
-                places.taken -= 1
-                self._fill(places)
+            outcome = self._verdicts.outcome(step, finished)
+            if call.late:
+                self._came_late(call, outcome)
+            else:
+                self._leave(call, outcome)
 
         task.add_done_callback(done)
+
+    def _leave(self, call: _Call, ended: Ended) -> None:
+        """Tell how a run ended, and give its place to the next."""
+        try:
+            self._ended(call.run, ended)
+        finally:
+            call.places.taken -= 1
+            self._fill(call.places)
+
+    def _overdue(self, call: _Call) -> None:
+        """Count the try as failed; what runs on may have an effect, so its answer is waited for.
+
+        It gives up its place. Of too many such runs the oldest is cancelled; a thread cannot be,
+        so that one too many of them keeps its place, and only tells.
+        """
+        call.late = True
+        places = call.places
+        slot = call.run.slot
+        about = {"saga": call.run.key, "step": slot.step.name, "slot": slot.id}
+        text = "no answer within %s ms; it is waited for beside the next try"
+        _LOG.info(text, call.step.spec.timeout_ms, extra=about)
+        if len(places.late) >= places.late_most and places is self._threads:
+            self._ended(call.run, overdue(call.step))
+            return
+        places.late[call] = None
+        self._leave(call, overdue(call.step))
+        if len(places.late) > places.late_most:
+            oldest = next(iter(places.late))
+            del places.late[oldest]
+            oldest.task.cancel()
+
+    def _came_late(self, call: _Call, outcome: Ended) -> None:
+        places = call.places
+        try:
+            if isinstance(outcome, Event):
+                self._owner.came_late(call.run, outcome)
+        finally:
+            if call in places.late:
+                del places.late[call]
+            elif places is self._threads:
+                places.taken -= 1
+                self._fill(places)
 
     def _fill(self, places: _Places) -> None:
         while places.waiting and places.taken < places.most:
@@ -230,60 +307,15 @@ class Runner:
 
         Who is told weighs how many wait; were the last of these dropped unheard, nobody would.
         """
+        if self.guard.suspects:
+            self.guard.cleared(run)
         for places in (self._places, self._threads):
             while places.waiting:
                 following = places.waiting.popleft()
-                if self._may_start(following):
+                if self._owner.may_start(following):
                     places.waiting.appendleft(following)
                     break
-        self._when_ended(run, ended)
-
-
-def _warn(run: Run) -> None:
-    step = run.slot.step
-    _LOG.warning(
-        "%s of %s: no answer within %s ms; a thread cannot be ended, so it is waited for",
-        step.name, run.key, step.spec.timeout_ms,
-    )  # fmt: skip
-
-
-def _outcome(step: StepDefinition, finished: asyncio.Future[Any]) -> Ended:
-    if finished.cancelled():
-        return Failure("retry", f"no answer within {step.spec.timeout_ms} ms")
-    error = finished.exception()
-    if isinstance(error, Exception):
-        return failure_of(error)
-    if error is not None:
-        return Failure("bug", _in_words(error))
-    return _checked(step, finished.result())
-
-
-def _checked(step: StepDefinition, result: object) -> Ended:
-    if isinstance(result, step.says):
-        return result
-    allowed = " or ".join(step.spec.says)
-    return Failure("bug", f"{step.spec.name} returned {type(result).__name__}, not {allowed}")
-
-
-def failure_of(error: Exception) -> Failure:
-    """Return what an exception of a handler means for its slot."""
-    text = _in_words(error)
-    match error:
-        case RetryLater():
-            return Failure(
-                "retry", error.reason[:REASON_MOST], parse_ms(error.after) if error.after else 0
-            )
-        case GiveUp():
-            return Failure("reject", str(error)[:REASON_MOST])
-        case TimeoutError() | ConnectionError():
-            return Failure("retry", text)
-        case _:
-            return Failure("bug", text)
-
-
-def _in_words(error: BaseException) -> str:
-    name, text = type(error).__name__, str(error)
-    return f"{name}: {text}"[:REASON_MOST] if text else name
+        self._owner.ended(run, ended)
 
 
 class _CannotRead(Exception):

@@ -17,11 +17,12 @@ from minuet.core.state import Entry, State
 from minuet.engines.compose import Composer, Trouble, held
 from minuet.engines.log import Append, Unreadable
 from minuet.engines.partition import Partition, Run
-from minuet.engines.runner import Ended, Unbound
+from minuet.engines.verdict import Ended, Unbound
 from minuet.errors import ContractError
-from minuet.event.ids import attempt_id
+from minuet.event.ids import answer_id, attempt_id
 from minuet.event.model import Event
 from minuet.event.platform import StepRetrying
+from minuet.event.record import ROUND
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -32,7 +33,7 @@ class Owner(Protocol):
     def append(self, part: Partition, append: Append) -> None:
         """Append for a partition."""
 
-    def again(self, run: Run, delay_ms: int) -> None:
+    def again(self, run: Run, delay_ms: int, error: str) -> None:
         """Run once more in this worker, a little later."""
 
     def go_on(self, append: Append, offset: int) -> None:
@@ -62,7 +63,7 @@ class Saying:
         self._composer = composer
         self._clock = clock
         self._jitter = jitter
-        self._inline = inline
+        self._goes_on = inline
 
     def decided(self, part: Partition, state: State, say: Say) -> None:
         """Say what the coordinator decided, unless it is on its way."""
@@ -71,7 +72,7 @@ class Saying:
         try:
             append = self._composer.said(say, state, part.number)
         except ContractError as bad:
-            _LOG.warning("saga %s: %s", state.saga_id, bad)
+            _LOG.warning("a %s cannot be made", say.type, extra={"saga": state.saga_id})
             if say.of is not None:
                 self._reject(part, state, say.of, str(bad))
             return
@@ -94,60 +95,102 @@ class Saying:
 
     def ended(self, run: Run, state: State, ended: Ended) -> None:
         """Say how a run ended."""
-        if isinstance(ended, Event):
+        answer = state.answers.get(run.slot.id)
+        if answer is not None and _adds_nothing(run, ended, answer):
+            run.part.runs.pop(run.slot.id, None)  # another try, a late one perhaps, was first
+        elif isinstance(ended, Failure) and run.answered:
+            return
+        elif isinstance(ended, Event):
             self._answer(run, state, ended)
         elif isinstance(ended, Unbound):
-            del run.part.runs[run.slot.id]
+            run.part.runs.pop(run.slot.id, None)
             self._reject(run.part, state, ended.entry, ended.reason)
         else:
             self._failed(run, state, ended)
 
+    def late(self, run: Run, state: State, event: Event) -> None:
+        """Say what came after the timeout; whether it is the answer or a stray, the log decides."""
+        answer = state.answers.get(run.slot.id)
+        if answer is not None and _adds_nothing(run, event, answer):
+            return
+        try:
+            append = self._answered(run, state, event)
+        except ContractError as bad:
+            _LOG.warning("saga %s: %s answered late: %s", run.key, run.slot.step.name, bad)
+            return
+        run.part.runs.setdefault(run.slot.id, run)  # it is not run again meanwhile
+        self._for(run, append)
+        run.answered = True
+
     def unreadable(self, part: Partition, record: Unreadable) -> None:
         """Make a dead letter of a record that belongs to no saga."""
-        _LOG.warning("partition %s offset %s: %s", part.number, record.offset, record.reason)
+        place = {"partition": part.number, "offset": record.offset}
+        _LOG.warning("dead letter: %s", record.reason.partition(":")[0], extra=place)
         trouble = Trouble("unreadable", record.reason)
         letter = self._composer.letter(record, part.number, trouble)
         letter.acked = lambda _letter, _offset: part.letters.discard(record.offset)
         self._owner.append(part, letter)
 
     def _answer(self, run: Run, state: State, event: Event) -> None:
-        slot = run.slot
-        if run.running and state.failing:
-            slot = replace(slot, in_doubt=True)  # said late
         try:
-            append = self._composer.answer(slot, state, event, run.part.number)
+            append = self._answered(run, state, event)
         except ContractError as bad:
             self._failed(run, state, Failure("bug", str(bad)))
             return
-        if type(event).__name__ in self._inline:
+        if type(event).__name__ in self._goes_on and not run.answered:
             append.acked = self._owner.go_on
         self._for(run, append)
+        run.answered = True
+
+    def _answered(self, run: Run, state: State, event: Event) -> Append:
+        slot = run.slot
+        if run.running and state.failing:
+            slot = replace(slot, in_doubt=True)  # said late
+        append = self._composer.answer(slot, state, event, run.part.number)
+        if run.round != state.round:  # of a saga that ended meanwhile, and was redone
+            append.headers = [header for header in append.headers if header[0] != ROUND]
+            if run.round:
+                append.headers.append((ROUND, run.round.encode()))
+        return append
 
     def _failed(self, run: Run, state: State, failure: Failure) -> None:
-        part, slot = run.part, run.slot
+        slot = run.slot
         match settle(slot, failure, run.tries, self._jitter()):
             case Again(delay):
-                self._owner.again(run, delay)
-            case Wait(attempt, delay):
-                event = StepRetrying(
-                    step=slot.step.name, slot=slot.id, attempt=attempt,
-                    not_before=self._clock() + delay, error=failure.error,
-                )  # fmt: skip
-                self._for(run, self._composer.retrying(slot, state, part.number, event))
+                self._owner.again(run, delay, failure.error)
+            case Wait(_, delay):
+                self.waits(run, state, delay, failure.error)
             case Park(attempt):
                 name = slot.step.name
                 trouble = Trouble(failure.category, failure.error, name, slot.id, attempt)
                 self._park(run, state, trouble)
 
+    def waits(self, run: Run, state: State, delay_ms: int, error: str) -> None:
+        """Say that a slot which was tried waits."""
+        slot = run.slot
+        about = {"saga": run.key, "step": slot.step.name, "slot": slot.id}
+        _LOG.info("waits after try %s", slot.attempt + run.tries, extra=about)
+        event = StepRetrying(
+            step=slot.step.name, slot=slot.id, attempt=slot.attempt + run.tries,
+            not_before=self._clock() + delay_ms, error=error,
+        )  # fmt: skip
+        self._for(run, self._composer.retrying(slot, state, run.part.number, event))
+
     def _park(self, run: Run, state: State, trouble: Trouble) -> None:
         """Write the dead letter first, then say that a person is needed (rule 8's order)."""
         part, slot = run.part, run.slot
-        _LOG.warning("saga %s: %s gave up: %s", run.key, trouble.step, trouble.error)
+        about = {"saga": run.key, "step": trouble.step, "slot": slot.id}
+        _LOG.warning("gave up (%s), a person is needed", trouble.category, extra=about)
         cause = max(slot.causes, key=lambda entry: entry.offset)
         letter = self._composer.letter(held(run.key, cause), part.number, trouble)
         run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
         gave_up = self._composer.gave_up(slot, state, part.number, trouble)
-        letter.acked = lambda _letter, _offset: self._for(run, gave_up)
+
+        def written(_letter: Append, _offset: int) -> None:
+            if not run.answered:
+                self._for(run, gave_up)
+
+        letter.acked = written
         self._owner.append(part, letter)
 
     def _reject(self, part: Partition, state: State, entry: Entry, reason: str) -> None:
@@ -155,7 +198,9 @@ class Saying:
         if entry.id in part.rejecting:
             return
         part.rejecting.add(entry.id)
-        trouble = Trouble("unreadable", reason)
+        about = {"saga": state.saga_id, "partition": part.number, "offset": entry.offset}
+        _LOG.warning("a %s cannot be read, a person is needed", entry.type, extra=about)
+        trouble = Trouble("poison", reason)
         letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
         rejected = self._composer.rejected(entry, reason, state, part.number)
         letter.acked = lambda _letter, _offset: self._owner.append(part, rejected)
@@ -165,3 +210,10 @@ class Saying:
         run.said = append.event_id
         append.note = run
         self._owner.append(run.part, append)
+
+
+def _adds_nothing(run: Run, ended: Ended, answer: str) -> bool:
+    """Whether the end of a run is of no use to a slot that has this answer already."""
+    if isinstance(ended, Event):
+        return answer_id(run.slot.id, type(ended).__name__) == answer
+    return isinstance(ended, Failure)

@@ -17,10 +17,11 @@ from minuet.core.plan import compile_plan
 from minuet.core.state import State
 from minuet.core.table import Table
 from minuet.engines import virtual_time
-from minuet.engines.loop import Loop, Unit
+from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
 from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker, Stored
 from minuet.engines.options import Options
+from minuet.engines.unit import Unit
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
 from minuet.event.record import DIGEST, SCHEMA, UnreadableHeaders, base_headers, parse

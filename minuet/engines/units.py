@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
-from minuet.engines.loop import Unit
+from minuet.engines.unit import Unit
 from minuet.errors import UsageError
 from minuet.kafka.connection import REACH_S, Connection
 

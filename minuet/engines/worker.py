@@ -6,15 +6,21 @@ import asyncio
 import gc
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from minuet.contracts.codec import Codec
-from minuet.engines.loop import Loop, Unit
+from minuet.contracts.registry import Registry
+from minuet.engines.crash_memory import CrashMemory
+from minuet.engines.loop import Loop
+from minuet.engines.metering import MeteredLog
 from minuet.engines.native import KafkaLog
 from minuet.engines.options import Options
+from minuet.engines.quarantine import NO_GUARD, Guard, GuardedCodec, Quarantine
+from minuet.engines.unit import Unit
 from minuet.engines.units import Units, unit_name
 from minuet.errors import UsageError
 from minuet.kafka import topics
@@ -27,7 +33,7 @@ COORDINATOR = "coordinator"  # in `only`, a name like a step's
 # Collections of the garbage that reference counts leave. A worker keeps many live objects, and
 # Python's default thresholds have them looked through so often that it was measured to cost 30 %
 # of the CPU; what stands after the imports (`gc.freeze`) need not be looked through at all.
-_COLLECT_AFTER = (100_000, 50, 1_000)
+_COLLECT_AFTER = (400_000, 50, 1_000)
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,16 @@ class Assignment:
         only: names of steps, and `coordinator`; empty for all.
         group: of the unit; empty for the workflow's own name, which the coordinator's unit has.
         form: of the resources.
+        state: the folder of what must outlive the process; None for no memory of crashes.
+        metered: somebody may ask for its figures.
     """
 
     only: tuple[str, ...] = ()
     group: str = ""
     form: Form = "real"
     options: Options = field(default_factory=Options)
+    state: Path | None = None
+    metered: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,13 +128,21 @@ async def run(
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     unit, group = unit_of(workflow, assignment)
-    spec = workflow.spec
-    topics.check(connection, spec)
-    units = Units(connection, spec.name)
-    units.refuse_overlap(unit, group)
-    codec = Codec(workflow.models.values(), TopicRegistry(connection))
+    topics.check(connection, workflow.spec)
+    Units(connection, workflow.spec.name).refuse_overlap(unit, group)
+    with _guarded(assignment.state) as guard:
+        return await _run(unit, group, connection, assignment, guard, ready)
+
+
+async def _run(
+    unit: Unit, group: str, connection: Connection, assignment: Assignment, guard: Guard,
+    ready: Callable[[Loop], None],
+) -> signal.Signals | None:  # fmt: skip
+    spec = unit.workflow.spec
+    codec = _codec(unit.workflow, TopicRegistry(connection), guard)
     codec.register()  # now, rather than while the first events of each type wait
-    log = KafkaLog(
+    kind = MeteredLog if assignment.metered else KafkaLog
+    log = kind(
         connection,
         spec.log_topic,
         spec.table_topic,
@@ -133,6 +151,7 @@ async def run(
         client_id=unit_name(unit),
     )
     loop = Loop(unit, log, codec, now_ms, assignment.options)
+    loop.runner.guard = guard
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
     with _Signals(loop) as signals:
         await loop.start()
@@ -142,6 +161,26 @@ async def run(
         await log.close()
         raise loop.error
     return signals.heard
+
+
+@contextmanager
+def _guarded(state: Path | None) -> Iterator[Guard]:
+    """Keep a journal of what runs; it stays behind when the process is killed."""
+    if state is None:
+        yield NO_GUARD
+        return
+    quarantine = Quarantine(CrashMemory(state))
+    try:
+        yield quarantine
+    finally:
+        quarantine.close()
+
+
+def _codec(workflow: Workflow, registry: Registry, guard: Guard) -> Codec:
+    models = workflow.models.values()
+    if isinstance(guard, Quarantine):
+        return GuardedCodec(models, registry, guard)
+    return Codec(models, registry)
 
 
 def _stop_at(loop: Loop, found: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 ID = "ce_id"
 TYPE = "ce_type"
@@ -42,14 +43,13 @@ _TEXTS = frozenset(
      TRACEPARENT)
 )  # fmt: skip
 _NUMBERS_MOST = {ATTEMPT: 1 << 31, NOT_BEFORE: 1 << 62, REJECTS: 1 << 62}
-_NUMBERS = frozenset(_NUMBERS_MOST)
 
 
 class UnreadableHeaders(ValueError):
     """A record without key or readable headers: it can change no saga."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)  # mypyc compiles a constructor that is written, no other
 class Record:
     """An event on the log.
 
@@ -71,7 +71,13 @@ class Record:
     headers: Mapping[str, bytes] = field(repr=False)
     digest: str = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __init__(  # noqa: PLR0913  (a record has so many parts)
+        self, key: str, offset: int, time: int, id: str, type: str, slot: str, value: bytes,
+        headers: Mapping[str, bytes],
+    ) -> None:  # fmt: skip
+        self.key, self.offset, self.time = key, offset, time
+        self.id, self.type, self.slot = id, type, slot
+        self.value, self.headers = value, headers
         self.digest = self.text(DIGEST)
 
     def text(self, name: str) -> str:
@@ -92,24 +98,28 @@ class Record:
 
 
 def parse(
-    key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]] | None,
+    key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]] | None,
     offset: int, time: int,
 ) -> Record:  # fmt: skip
     """Read a record's key and headers.
 
     Raises:
-        UnreadableHeaders: no key, no value, no id or type, or they are not UTF-8.
+        UnreadableHeaders: no key, no id or type, or they are not UTF-8. A value that is not there
+            is one that cannot be read, as an empty one: an affair of its saga.
     """
-    if not key or not headers or value is None:
-        missing = "key" if not key else "headers" if not headers else "value"
+    if not key or not headers:
+        missing = "headers" if key else "key"
         message = f"the record at offset {offset} has no {missing}"
         raise UnreadableHeaders(message)
-    fields = _checked(dict(headers), offset)
+    given = dict(headers)
+    if None in given.values():  # Kafka allows a header without a value
+        given = {name: raw for name, raw in given.items() if raw is not None}
+    fields = _checked(given, offset)
     try:
         slot = fields.get(SLOT)
         return Record(
             key.decode(), offset, time, fields[ID].decode(), fields[TYPE].decode(),
-            slot.decode() if slot is not None else "", value, fields,
+            slot.decode() if slot is not None else "", value or b"", fields,
         )  # fmt: skip
     except KeyError as missing_header:
         message = f"the record at offset {offset} has no header {missing_header}"
@@ -119,20 +129,17 @@ def parse(
         raise UnreadableHeaders(message) from None
 
 
-def _checked(fields: dict[str, bytes], offset: int) -> dict[str, bytes]:
+def _checked(fields: dict[str, Any], offset: int) -> dict[str, bytes]:
     """Refuse what the fold could not read: it must never fail in the midst of a saga."""
     try:
-        plain = b"".join(fields.values()).isascii()
-    except TypeError:  # Kafka allows a header without a value
-        fields = {name: raw for name, raw in fields.items() if raw is not None}
-        plain = False
-    try:
-        if not plain:
-            for name in _TEXTS & fields.keys():
-                fields[name].decode()
-        for name in _NUMBERS & fields.keys():
-            if not -1 < int(fields[name]) < _NUMBERS_MOST[name]:
-                raise ValueError(fields[name])
+        if not b"".join(fields.values()).isascii():
+            for name, raw in fields.items():
+                if name in _TEXTS:
+                    raw.decode()
+        for name, most in _NUMBERS_MOST.items():
+            number = fields.get(name)
+            if number is not None and not -1 < int(number) < most:
+                raise ValueError(number)
     except ValueError as bad:
         message = f"the record at offset {offset} has a header that cannot be read: {bad}"
         raise UnreadableHeaders(message) from None

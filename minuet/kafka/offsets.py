@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
@@ -44,3 +46,19 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
     except KafkaException as failure:
         raise connection.error(failure) from failure
     return {place.partition: place.offset for place in found if place.offset >= 0}
+
+
+def commit(connection: Connection, group: str, topic: str, positions: Mapping[int, int]) -> None:
+    """Set the position of a `group` without members in partitions of `topic`.
+
+    Raises:
+        BrokerError: the broker cannot be reached, or refuses.
+    """
+    places = [TopicPartition(topic, number, offset) for number, offset in positions.items()]
+    admin = connection.admin()  # must outlive its answers: they are lost with it
+    asked = [ConsumerGroupTopicPartitions(group, places)]
+    try:
+        answers = admin.alter_consumer_group_offsets(asked, request_timeout=REACH_S)
+        answers[group].result(REACH_S)
+    except KafkaException as failure:
+        raise connection.error(failure) from failure

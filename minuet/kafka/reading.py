@@ -8,6 +8,7 @@ would wait for records that do not exist.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from time import monotonic
 from typing import cast
 
@@ -23,6 +24,7 @@ from confluent_kafka import (
 from minuet.errors import BrokerError, UsageError
 from minuet.event.record import Headers, Record, parse
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently
 
 _BATCH = 1000
 _STALLED_S = 30.0  # without any record: an open transaction, or a broker that went away
@@ -108,9 +110,10 @@ def _ends(
     """The high watermark of each partition that has something to read."""
     ends = {}
     for number, first in start.items():
+        place = TopicPartition(topic, number)
+        ask = partial(consumer.get_watermark_offsets, place, timeout=REACH_S)
         try:
-            place = TopicPartition(topic, number)
-            _, end = consumer.get_watermark_offsets(place, timeout=REACH_S)
+            _, end = patiently(ask)
         except KafkaException as failure:
             raise connection.error(failure) from failure
         if end > max(first, 0):

@@ -54,11 +54,14 @@ class Envelope:
                 message = f"{name} has no field {key!r}, the key of {workflow}"
                 raise ContractError(message)
 
-    def seal(self, event: Event, now_ms: int, *, id: str = "", traceparent: str = "") -> Sealed:
-        """Return the record of `event`.
+    def seal(
+        self, event: Event, now_ms: int, *, id: str = "", traceparent: str = "", source: bytes = b""
+    ) -> Sealed:
+        """Return the record of `event`; `source` is another than this envelope's own.
 
         Raises:
-            ContractError: not one of the models, an empty key, or a value Avro cannot hold.
+            ContractError: not one of the models, an empty key, an id that cannot be one, or a
+                value that Avro cannot hold.
         """
         name = self._names.get(type(event))
         if name is None:
@@ -69,13 +72,25 @@ class Envelope:
         if not saga_id:
             message = f"{self.key}: it is the saga's id and cannot be empty"
             raise ContractError(message)
+        if id:
+            _check_id(id)
         event_id = id or ids.begin_id(self.workflow, name, saga_id)
         value, schema, digest = self._codec.encode(event)
         headers: Headers = [
-            *record.base_headers(event_id, name, self._source, now_ms),
+            *record.base_headers(event_id, name, source or self._source, now_ms),
             (record.SCHEMA, schema),
             (record.DIGEST, digest),
         ]
         if traceparent:
             headers.append((record.TRACEPARENT, traceparent.encode()))
         return Sealed(event_id, saga_id.encode(), value, headers, digest)
+
+
+_ID_MOST = 256
+
+
+def _check_id(id: str) -> None:
+    """Refuse an id that could not stand in a list of causes, which is joined by commas."""
+    if len(id) > _ID_MOST or "," in id or not id.isprintable():
+        message = f"an id has at most {_ID_MOST} printable characters and no comma"
+        raise ContractError(message)

@@ -33,12 +33,14 @@ class Row(NamedTuple):
         text: verbatim, without the line end.
         event: None when it was refused.
         reason: of the refusal.
+        id: that the input itself has for the event; empty for one made from the key.
     """
 
     number: int
     text: bytes
     event: Event | None
     reason: str = ""
+    id: str = ""
 
 
 Reader = Callable[[BinaryIO, type[Event]], Iterator[Row]]
@@ -53,13 +55,13 @@ def read_json_lines(stream: BinaryIO, model: type[Event]) -> Iterator[Row]:
             text = text.removeprefix(_BOM)
         if not text.strip():
             continue
-        if _LONG_NUMBER.search(text) and (reason := _lossy(text)):
+        if reason := cut_short(text):
             yield Row(number, text, None, reason)
             continue
         try:
             yield Row(number, text, validate(text))
         except ValidationError as error:
-            yield Row(number, text, None, _why(error))
+            yield Row(number, text, None, why(error))
 
 
 def read_csv(stream: BinaryIO, model: type[Event]) -> Iterator[Row]:
@@ -105,7 +107,7 @@ def _from_cells(number: int, text: bytes, cells: dict[str, Any], model: type[Eve
         text.decode()
         return Row(number, text, model.__pydantic_validator__.validate_strings(cells))
     except ValidationError as error:
-        return Row(number, text, None, _why(error))
+        return Row(number, text, None, why(error))
     except UnicodeDecodeError:
         return Row(number, text, None, "not UTF-8")
 
@@ -135,7 +137,8 @@ class _Lines:
         return self._count - len(taken) + 1, b"".join(taken).rstrip(b"\r\n")
 
 
-def _why(error: ValidationError) -> str:
+def why(error: ValidationError) -> str:
+    """What a model refuses, field by field, without the values."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     parts = []
     for one in found[:_REASONS_MOST]:
@@ -145,8 +148,10 @@ def _why(error: ValidationError) -> str:
     return "; ".join(parts) + (f"; and {more} more" if more else "")
 
 
-def _lossy(text: bytes) -> str:
-    """Why a line with a long number is refused; empty when no digit would be lost."""
+def cut_short(text: bytes) -> str:
+    """Why JSON with a long number is refused; empty when no digit would be lost."""
+    if not _LONG_NUMBER.search(text):
+        return ""
     lost: list[str] = []
 
     def keep(digits: str) -> float:

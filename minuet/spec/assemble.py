@@ -14,8 +14,8 @@ from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.saga import Saga
 from minuet.spec.check import check, check_models
-from minuet.spec.model import DeadlineSpec, Spec, UndoSpec
-from minuet.step import StepDefinition
+from minuet.spec.model import BreakerSpec, DeadlineSpec, Spec, UndoSpec
+from minuet.step import StepDefinition, qualified
 
 Form = Literal["real", "simulated"]
 
@@ -122,11 +122,22 @@ def _spec(
             for d in saga.deadlines
         ),
         steps=tuple(step.spec for step in steps),
+        breakers=_breakers(saga, steps),
+        errors=tuple(sorted((qualified(error), c) for error, c in saga.categories.items())),
         events=events,
         parallel_undo=saga.parallel_undo,
         partitions=saga.partitions,
         duplicate_horizon_ms=parse_ms(saga.duplicate_horizon),
     )
+
+
+def _breakers(saga: Saga, steps: tuple[StepDefinition, ...]) -> tuple[BreakerSpec, ...]:
+    """The breakers that steps name, as the saga sets them or by default."""
+    named = sorted({step.spec.breaker for step in steps} - {""})
+    if unknown := sorted(saga.breakers.keys() - set(named)):
+        mend = f'write @step(breaker="{unknown[0]}") on a step, or leave the breaker out'
+        saga.refuse(f"no step has the breaker {unknown[0]!r}", mend)
+    return tuple(saga.breakers.get(name, BreakerSpec(name)) for name in named)
 
 
 def _version(spec: Spec) -> str:

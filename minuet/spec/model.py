@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 SEVEN_DAYS_MS = 7 * 24 * 3600 * 1000
 ONE_DAY_MS = 24 * 3600 * 1000
 
+CATEGORIES = ("retry", "reject", "poison", "bug")  # what an exception of a step may mean
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -83,6 +85,15 @@ class DeadlineSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerSpec:
+    """A circuit breaker: `failures` in a row open it for `open_ms`; then one run is a probe."""
+
+    name: str
+    failures: int = 5
+    open_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """A whole workflow.
 
@@ -92,6 +103,8 @@ class Spec:
         begins, completes: event types; `pivot` too, or empty when there is none.
         fails: the event types that make the saga fail, beside `SagaCancelled`.
         undo, deadlines, steps: in the order they were written.
+        breakers: every one that a step names.
+        errors: qualified name of an exception's class -> one of `CATEGORIES`.
         events: event type -> fingerprint of its schema.
         parallel_undo: undo all at once instead of in reverse order.
         partitions: of every topic of the workflow.
@@ -108,6 +121,8 @@ class Spec:
     undo: tuple[UndoSpec, ...] = ()
     deadlines: tuple[DeadlineSpec, ...] = ()
     steps: tuple[StepSpec, ...] = ()
+    breakers: tuple[BreakerSpec, ...] = ()
+    errors: tuple[tuple[str, str], ...] = ()
     events: tuple[tuple[str, str], ...] = ()
     parallel_undo: bool = False
     partitions: int = 6

@@ -83,6 +83,14 @@ class CardRefunded(Event):
     cents: int
 
 
+class CardStolen(Exception):
+    """Trying again is of no use."""
+
+
+class NoSuchRoom(Exception):
+    """The event asks for what there is not."""
+
+
 @dataclass
 class Visit:
     """One call of a handler."""
@@ -243,5 +251,6 @@ def trips(name: str, desk: Desk, *, within: str = "1h") -> Workflow:
         partitions=4,
     )  # fmt: skip
     saga.provide(Desk, simulated=lambda: desk)
+    saga.errors({CardStolen: "reject", NoSuchRoom: "poison"})
     definitions = [definition for one in STEPS if (definition := definition_of(one))]
     return assemble(saga, definitions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from minuet.contracts.codec import Codec
@@ -32,6 +32,7 @@ from minuet.event.record import (
     parse,
 )
 from minuet.kafka.partitioner import partition_of
+from minuet.spec.model import BreakerSpec
 from tests.engines.trips import Desk, TripAsked, trips
 
 OPTIONS = Options(threads=4, grace_s=5)
@@ -135,6 +136,22 @@ class World(ABC):
     async def close(self) -> None:
         for worker in list(self.workers):
             await self.stop(worker)
+
+    def policy(self, step: str, **changed: Any) -> None:
+        """Give a step another policy, for workers that start later."""
+        definition = self.workflow.steps[step]
+        definition = replace(definition, spec=replace(definition.spec, **changed))
+        steps = {**self.workflow.steps, step: definition}
+        specs = tuple(one.spec for one in steps.values())
+        self.workflow = replace(
+            self.workflow, steps=steps, spec=replace(self.workflow.spec, steps=specs)
+        )
+
+    def breaker(self, step: str, failures: int, open_ms: int) -> None:
+        """Put a step behind a breaker, for workers that start later."""
+        self.policy(step, breaker="desk")
+        breakers = (BreakerSpec("desk", failures, open_ms),)
+        self.workflow = replace(self.workflow, spec=replace(self.workflow.spec, breakers=breakers))
 
     # -- what others publish -----------------------------------------------------------------------
 

@@ -142,7 +142,8 @@ class Worker:
         self.process = process
         self._lines: queue.Queue[bytes] = queue.Queue()
         assert process.stdout
-        threading.Thread(target=self._read, args=(process.stdout,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)
+        self._reader.start()
 
     def _read(self, stream: IO[bytes]) -> None:
         for line in stream:
@@ -153,6 +154,22 @@ class Worker:
         line: dict[str, Any] = json.loads(self._lines.get(timeout=PATIENCE_S))
         assert line["state"] == state, line
         return line
+
+    def said(self) -> list[dict[str, Any]]:
+        """Everything that it has said, and that nobody waited for."""
+        lines = []
+        while not self._lines.empty():
+            lines.append(json.loads(self._lines.get()))
+        return lines
+
+    def end(self) -> None:
+        """Stop it, and close its output."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(PATIENCE_S)
+        assert self.process.stdout
+        self._reader.join(PATIENCE_S)
+        self.process.stdout.close()
 
     def stop(self, number: signal.Signals) -> int:
         """Send it a signal; return its exit code."""

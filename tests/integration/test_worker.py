@@ -49,14 +49,29 @@ def test_processes_share_the_partitions_and_stop_together(parcels: Refusals) -> 
     assert (report["ok"], report["sagas"], report["live"]) == (True, 50, 0)
 
 
-def test_a_child_that_dies_is_told_and_the_others_do_its_work(parcels: Refusals) -> None:
+def test_a_child_that_dies_is_told_and_another_takes_its_place(parcels: Refusals) -> None:
     with parcels.worker("--simulated", "--processes", "2") as worker:
         first, _ = worker.says("ready"), worker.says("ready")
         os.kill(first["pid"], signal.SIGKILL)
-        assert worker.says("lost")["code"] == 137
+        lost = worker.says("lost")
+        assert (lost["died"], lost["code"], lost["again_s"]) == (first["pid"], 137, 0.5)
         parcels.publish(**{f"p{number}": 1 for number in range(9)})
         parcels.ended(9)
-        assert worker.stop(signal.SIGTERM) == 137
+        assert worker.says("ready")["pid"] != first["pid"]
+        assert worker.stop(signal.SIGTERM) == 0
+
+
+def test_a_worker_that_cannot_live_is_given_up(parcels: Refusals) -> None:
+    module = next(parcels.folder.glob("parcels_*.py"))
+    module.write_text(
+        module.read_text() + "\nimport os, sys\nif '--parent' in sys.argv: os._exit(9)\n"
+    )
+    code, out, errors = parcels.run(
+        "worker", parcels.name, "--simulated", "--json", "--processes", "2"
+    )
+    assert code == 1, errors
+    assert "is not started again (exit code 9): it died 5 times within" in errors
+    assert out.count('"state": "lost"') >= 5
 
 
 def test_children_leave_with_a_parent_that_was_killed(parcels: Refusals) -> None:

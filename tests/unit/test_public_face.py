@@ -15,13 +15,17 @@ FACE = [
     "Context",
     "Deadline",
     "Event",
+    "Formerly",
     "GiveUp",
     "MinuetError",
+    "Pii",
     "Publisher",
     "Request",
     "RetryLater",
     "Saga",
     "Undo",
+    "Wire",
+    "contract",
     "step",
 ]
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from minuet import Deadline, Event, Request, Saga, Undo
 from minuet.errors import DefinitionError
 from minuet.event.platform import SagaCancelled
-from minuet.saga import Provided
+from minuet.outside import Provided
 
 
 class Placed(Event):

@@ -1,28 +1,77 @@
-"""Children that start, end and are stopped together."""
+"""Children that start, are started again, and are stopped together."""
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
-from minuet.cli.processes import Processes
+import pytest
+
+from minuet.cli.processes import Died, Processes
+from minuet.cli.restarts import DEATHS_MOST, EXPLAINED_MOST_S, MOST_S, WITHIN_S, GiveUp, Restarts
 
 
 def child(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_the_worst_exit_code_counts() -> None:
-    with Processes([child(""), child("raise SystemExit(3)")]) as processes:
-        ended = dict(processes.wait())
-    assert ended == {1: 0, 2: 3}
-    assert (processes.code, processes.stopping, processes.running) == (3, False, 0)
+def deaths(row: Restarts, count: int, *, explained: bool, lived_s: float = 1.0) -> list[object]:
+    return [
+        row.died(139, lived_s=lived_s, now=lived_s * number, explained=explained)
+        for number in range(count)
+    ]
 
 
-def test_a_killed_child_has_a_shell_s_exit_code() -> None:
-    kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    with Processes([child(kill)]) as processes:
-        assert dict(processes.wait()) == {1: 137}
+def test_the_pause_grows_and_then_it_is_given_up() -> None:
+    *pauses, last = deaths(Restarts(), DEATHS_MOST, explained=False)
+    assert pauses == [0.5, 1, 2, 4]
+    assert last == GiveUp("it died 5 times within 4 s")
+
+
+def test_deaths_far_apart_are_started_again_for_ever_and_at_once() -> None:
+    assert deaths(Restarts(), 50, explained=False, lived_s=WITHIN_S + 1) == [0.5] * 50
+
+
+def test_some_deaths_a_minute_have_a_pause_with_a_bound() -> None:
+    pauses = deaths(Restarts(), 100, explained=False, lived_s=WITHIN_S / 3)
+    assert pauses[-1] == MOST_S
+
+
+def test_deaths_that_the_breaker_can_explain_are_never_given_up() -> None:
+    assert deaths(Restarts(), 50, explained=True)[-1] == EXPLAINED_MOST_S
+
+
+def test_a_wrong_setting_is_given_up_at_once() -> None:
+    assert isinstance(Restarts().died(2, lived_s=1, now=1, explained=True), GiveUp)
+
+
+def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    code = (
+        "import os, pathlib, signal, sys, time\n"
+        f"flag = pathlib.Path({str(flag)!r})\n"
+        "if flag.exists(): time.sleep(60)\n"
+        "flag.touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    with Processes([child(code)]) as processes:
+        died = next(processes.wait())
+        assert (died.number, died.code, died.again) == (1, 137, 0.5)
+        after = processes.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert list(after) == []
+    assert (processes.code, processes.running, processes.stopping) == (0, 0, True)
+
+
+def test_when_one_is_given_up_the_others_are_stopped() -> None:
+    commands = [child("raise SystemExit(2)"), child("import time; time.sleep(60)")]
+    with Processes(commands) as processes:
+        (died,) = processes.wait()
+    assert isinstance(died, Died)
+    assert (isinstance(died.again, GiveUp), processes.code) == (True, 2)
 
 
 # A parent that is stopped as soon as its children live.
@@ -39,17 +88,39 @@ print(processes.code)
 SLEEPS = "import time; time.sleep(60)"
 
 
-def stopped_by(number: str, code: str) -> str:
-    text = PARENT.replace("CHILD", repr(code)).replace("NUMBER", number)
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", "0"), ("SIGINT", "130")])
+def test_a_signal_goes_on_to_each_child_and_ctrl_c_is_told_apart(number: str, code: str) -> None:
+    text = PARENT.replace("CHILD", repr(SLEEPS)).replace("NUMBER", number)
     done = subprocess.run(
         [sys.executable, "-c", text], capture_output=True, text=True, timeout=30, check=True
     )
-    return done.stdout.strip()
+    assert done.stdout.strip() == code
 
 
-def test_sigterm_goes_on_to_each_child_and_is_no_error() -> None:
-    assert stopped_by("SIGTERM", SLEEPS) == "0"
+ORPHAN = """
+import os, signal, subprocess, sys, time
+hangs = "from minuet.cli.processes import leave_with; leave_with(%d)\\nwhile True: pass"
+child = subprocess.Popen([sys.executable, "-c", hangs % os.getpid()])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
 
 
-def test_ctrl_c_is_told_apart() -> None:
-    assert stopped_by("SIGINT", SLEEPS) == "130"
+def test_a_child_whose_parent_was_killed_leaves_by_itself() -> None:
+    with subprocess.Popen(child(ORPHAN), stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        time.sleep(0.2)  # it looks for its parent by now, or will
+        parent.kill()
+    until = time.monotonic() + 20
+    while _lives(pid):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

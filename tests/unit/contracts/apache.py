@@ -22,6 +22,13 @@ def read(body: bytes, writer: str, reader: str | None = None) -> Any:
     return datum
 
 
+def write(datum: Any, writer: str) -> bytes:
+    """Encode a datum with Apache's writer."""
+    buffer = BytesIO()
+    avro.io.DatumWriter(avro.schema.parse(writer)).write(datum, avro.io.BinaryEncoder(buffer))
+    return buffer.getvalue()
+
+
 def plain(value: Any) -> Any:
     """Return what Apache's reader should give for a value of a model."""
     match value:

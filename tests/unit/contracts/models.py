@@ -35,6 +35,20 @@ class Line(BaseModel):
     colour: Colour | None = None
 
 
+class Card(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    number: str
+    limit: Money | None = None
+
+
+class Transfer(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    account: str
+    at: datetime
+
+
 class OrderPlaced(Event):
     order_id: str
     customer: str
@@ -66,3 +80,4 @@ class Everything(Event):
     maybe_money: Money | None
     maybe_line: Line | None
     either: int | str | Money | None
+    paid_by: Card | Transfer | None

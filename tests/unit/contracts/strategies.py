@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from pydantic import create_model
 
 from minuet.event.model import Event
-from tests.unit.contracts.models import Colour, Everything, Line, Money, Sku, Speed
+from tests.unit.contracts.models import (
+    Card,
+    Colour,
+    Everything,
+    Line,
+    Money,
+    Sku,
+    Speed,
+    Transfer,
+)
 
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -24,6 +33,9 @@ lines = st.builds(
     sku=texts.map(Sku), pieces=longs, price=money, colour=st.none() | st.sampled_from(Colour),
 )  # fmt: skip
 
+cards = st.builds(Card, number=texts, limit=st.none() | money)
+transfers = st.builds(Transfer, account=texts, at=moments)
+
 events = st.builds(
     Everything,
     number=longs, ratio=st.floats(allow_nan=False), flag=st.booleans(), text=texts,
@@ -33,6 +45,7 @@ events = st.builds(
     prices=st.lists(money, max_size=3).map(tuple), stock=st.dictionaries(texts, longs, max_size=3),
     by_sku=st.dictionaries(texts, lines, max_size=2), maybe_money=st.none() | money,
     maybe_line=st.none() | lines, either=st.none() | longs | texts | money,
+    paid_by=st.none() | cards | transfers,
 )  # fmt: skip
 
 Typed = tuple[Any, st.SearchStrategy[Any]]
@@ -41,6 +54,8 @@ SCALARS: list[Typed] = [
     (int, longs), (bool, st.booleans()), (float, st.floats(allow_nan=False)), (str, texts),
     (bytes, st.binary(max_size=9)), (Money, money), (datetime, moments), (date, st.dates()),
     (time, st.times()), (UUID, st.uuids()), (Colour, st.sampled_from(Colour)), (Line, lines),
+    (Card, cards), (Card | Transfer, cards | transfers),
+    (int | str | Transfer, longs | texts | transfers),
 ]  # fmt: skip
 
 

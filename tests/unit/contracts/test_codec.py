@@ -39,7 +39,7 @@ CODEC = Codec([Everything], LocalRegistry())
 
 
 @given(events)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_an_event_comes_back_equal(event: Everything) -> None:
     value, schema, _ = CODEC.encode(event)
     assert CODEC.decode("Everything", schema, value) == event
@@ -53,12 +53,20 @@ def test_apache_avro_reads_the_same_event(event: Everything) -> None:
 
 
 @given(events_of_any_shape())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 def test_an_event_of_any_shape_comes_back_equal_and_apache_avro_agrees(event: Event) -> None:
     codec = Codec([type(event)], LocalRegistry())
     value, schema, _ = codec.encode(event)
     assert codec.decode("Drawn", schema, value) == event
     assert apache.read(value[5:], avro_schema(type(event)).text) == apache.plain(event)
+
+
+@given(events_of_any_shape())
+@settings(deadline=None, max_examples=25)
+def test_what_apache_avro_writes_is_read_as_the_same_event(event: Event) -> None:
+    codec = Codec([type(event)], LocalRegistry())
+    body = apache.write(apache.plain(event), avro_schema(type(event)).text)
+    assert codec.decode("Drawn", codec.encode(event).schema, b"\x00" * 5 + body) == event
 
 
 def test_the_value_is_a_zero_byte_the_schema_id_and_the_body(codec: Codec) -> None:

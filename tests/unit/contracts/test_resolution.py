@@ -95,7 +95,7 @@ def test_apache_avro_resolves_a_version_to_the_same_event() -> None:
 
 
 @given(events_of_any_shape())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 def test_the_same_schema_with_a_comment_resolves_to_the_same_event(event: Event) -> None:
     body = Codec([type(event)], LocalRegistry()).encode(event).value[5:]
     text = json.dumps({"doc": "a comment", **json.loads(avro_schema(type(event)).text)})

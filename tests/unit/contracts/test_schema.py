@@ -16,7 +16,7 @@ from minuet.contracts.schema import avro_schema, read_schema
 from minuet.errors import ContractError, DefinitionError
 from minuet.event.model import Event, Request
 from minuet.event.platform import PLATFORM_EVENTS, StepRetrying
-from tests.unit.contracts.models import Colour, Everything, Line, Money, OrderPlaced
+from tests.unit.contracts.models import Colour, Everything, Line, Money, OrderPlaced, Speed
 
 MOMENT = datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
@@ -194,7 +194,8 @@ class Empty(Event):
         (complex, ..., "complex has no exact form"),
         (datetime | int, ..., "two of its types look alike"),
         (UUID | str, ..., "two of its types look alike"),
-        (Line | Everything, ..., "two of its types look alike"),
+        (Line | dict[str, int], ..., "two of its types look alike"),
+        (Colour | Speed, ..., "two of its types look alike"),
         (Literal["a", 1], ..., "a Literal of several types"),
         (Level, ..., "no Avro symbols"),
         (Dashed, ..., "no Avro symbols"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from minuet.core import table as tables
 from minuet.core.state import Status
-from minuet.core.table import Table
+from minuet.core.table import HOT_IDLE_MS, Table
+from minuet.event.record import Record
 from tests.unit.core.story import (
     TO_CHARGE,
     placed,
@@ -70,3 +74,48 @@ def test_only_sagas_with_something_left_are_live() -> None:
     order.crash()
     assert list(order.table.live()) == []
     assert len(order.table) == 1
+
+
+# -- what is kept unpacked -------------------------------------------------------------
+
+
+def begun(key: str, offset: int, time: int) -> Record:
+    [begin] = placed().log
+    return Record(key, offset, time, f"begin-{key}", begin.type, "", begin.value, begin.headers)
+
+
+def hot(table: Table) -> list[str]:
+    return list(table._hot)
+
+
+def test_what_nothing_has_happened_to_for_a_while_is_let_go_oldest_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tables, "HOT_LEAST", 1)
+    table = Table(placed().plan)
+    for offset, (key, time) in enumerate([("a", 0), ("b", 10), ("c", 20)]):
+        table.fold(begun(key, offset, time))
+    table.cool()
+    assert hot(table) == ["a", "b", "c"]  # their rows are not packed
+    table.pack(["a", "b", "c"])
+    table.cool()
+    assert hot(table) == ["a", "b", "c"]
+    table.fold(begun("d", 3, HOT_IDLE_MS + 11))
+    table.pack(["d"])
+    table.cool()
+    assert hot(table) == ["c", "d"]
+    state = table.get("a")
+    assert state is not None
+    assert state.status is Status.RUNNING
+
+
+def test_beyond_a_number_the_oldest_are_let_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "HOT_LEAST", 0)
+    monkeypatch.setattr(tables, "HOT_MOST", 1)
+    table = Table(placed().plan)
+    for offset, key in enumerate("abc"):
+        table.fold(begun(key, offset, offset))
+    table.pack(["a", "b", "c"])
+    table.fold(begun("a", 3, 3))  # dirty again, so it must stay
+    table.cool()
+    assert hot(table) == ["a"]

@@ -56,6 +56,13 @@ def test_short_waits_stay_in_the_worker_and_long_ones_are_logged() -> None:
     assert settle(slot, Failure("retry", ""), 6, 0.0) == Park(6)
     assert settle(slot, Failure("bug", ""), 3, 0.0) == Park(3)
     assert settle(slot, Failure("reject", ""), 1, 0.0) == Park(1)
+    assert settle(slot, Failure("poison", ""), 1, 0.0) == Park(1)
+
+
+def test_a_bug_is_never_tried_more_often_than_the_step_allows() -> None:
+    once = tuple(replace(s, retry=RetryPolicy(attempts=1)) for s in ORDERS.steps)
+    slot = placed(spec=replace(orders(), steps=once)).slot("reserve_stock")
+    assert settle(slot, Failure("bug", ""), 1, 0.0) == Park(1)
 
 
 def test_a_backoff_grows_up_to_its_most_and_half_of_it_is_chance() -> None:

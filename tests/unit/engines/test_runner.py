@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
-
-import pytest
 
 from minuet.contracts.codec import Codec
 from minuet.core.due import Slot
@@ -20,8 +17,9 @@ from minuet.core.state import Entry, Place
 from minuet.engines.log import Position
 from minuet.engines.options import Options
 from minuet.engines.partition import Partition, Run
-from minuet.engines.runner import REASON_MOST, Ended, Runner, failure_of
-from minuet.errors import BrokerError, GiveUp, RetryLater
+from minuet.engines.runner import Runner
+from minuet.engines.verdict import Ended, Verdicts
+from minuet.errors import BrokerError
 from minuet.event.model import Event
 from minuet.step import StepDefinition, definition_of, step
 from tests.engines.trips import Desk, RoomReserved, TripAsked, trips
@@ -32,6 +30,7 @@ class Door:
 
     def __init__(self) -> None:
         self.opened = threading.Event()
+        self.let_go = asyncio.Event()
 
 
 @step
@@ -46,6 +45,17 @@ async def fly(asked: TripAsked, door: Door) -> RoomReserved:
     return RoomReserved(room=asked.trip_id)
 
 
+@step
+async def hover(asked: TripAsked, door: Door) -> RoomReserved:
+    await door.let_go.wait()
+    return RoomReserved(room=asked.trip_id)
+
+
+@step
+async def falls(asked: TripAsked) -> RoomReserved:
+    raise asyncio.CancelledError
+
+
 @dataclass
 class Scene:
     """A runner of one step, and what it told."""
@@ -53,22 +63,24 @@ class Scene:
     definition: StepDefinition
     options: Options
     decode: Callable[..., Event] = lambda *_: TripAsked(trip_id="t")
-    may_start: Callable[[Run], bool] = lambda _: True
+    starts: Callable[[Run], bool] = lambda _: True
     door: Door = field(default_factory=Door)
     waiting_at_ends: list[tuple[str, int]] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
+    late: list[Event] = field(default_factory=list)
     wanted: int = 0
 
     def __post_init__(self) -> None:
         self.all_ended = asyncio.Event()
+        self.all_late = asyncio.Event()
         self.part = Partition.of(compile_plan(trips("trips", Desk()).spec), 0, Position(0, 0))
         self.runner = Runner(
             {self.definition.spec.name: self.definition},
             {Door: self.door},
             cast(Codec, SimpleNamespace(decode=self.decode)),
+            Verdicts({}),
             self.options,
-            ended=self._ended,
-            may_start=self.may_start,
+            self,
         )
 
     def submit(self, key: str) -> None:
@@ -77,7 +89,14 @@ class Scene:
         planned: Any = SimpleNamespace(name=self.definition.spec.name, spec=self.definition.spec)
         self.runner.submit(Run(self.part, key, Slot(key, planned, (cause,)), True))
 
-    def _ended(self, run: Run, ended: Ended) -> None:
+    def may_start(self, run: Run) -> bool:
+        return self.starts(run)
+
+    def came_late(self, run: Run, event: Event) -> None:
+        self.late.append(event)
+        self.all_late.set()
+
+    def ended(self, run: Run, ended: Ended) -> None:
         self.waiting_at_ends.append((run.key, self.runner.waiting))
         self.ends.append(ended)
         if len(self.ends) == self.wanted:
@@ -113,7 +132,7 @@ def test_an_end_is_told_before_the_next_one_starts() -> None:
 
 def test_what_may_no_longer_start_is_dropped_before_an_end_is_told() -> None:
     async def story() -> None:
-        scene = Scene(defined(fly), Options(in_flight=1), may_start=lambda run: run.key in "ad")
+        scene = Scene(defined(fly), Options(in_flight=1), starts=lambda run: run.key in "ad")
         for key in "abcd":
             scene.submit(key)
         scene.wanted = 2
@@ -150,35 +169,68 @@ def test_as_many_sync_steps_run_at_once_as_there_are_threads() -> None:
     run(story())
 
 
-class Opens(logging.Handler):
-    """Opens a door once something is logged."""
-
-    def __init__(self, door: Door) -> None:
-        super().__init__()
-        self.door = door
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.door.opened.set()
+NOT_IN_TIME = Failure("retry", "no answer within 1 ms")
 
 
-def test_the_answer_of_a_thread_is_taken_when_it_comes_after_the_timeout() -> None:
-    log = logging.getLogger("minuet.worker")
-
+def test_a_thread_that_is_late_gives_up_its_place_and_its_answer_is_taken() -> None:
     async def story() -> None:
         scene = Scene(defined(walk, timeout_ms=1), Options(threads=1))
-        handler = Opens(scene.door)
-        log.addHandler(handler)
-        try:
-            scene.submit("a")
-            await scene.all_ended.wait()
-        finally:
-            log.removeHandler(handler)
-        assert scene.ends == [RoomReserved(room="t")]
+        scene.submit("a")
+        await scene.all_ended.wait()
+        assert scene.ends == [NOT_IN_TIME]
+        assert scene.late == []
+        scene.submit("b")  # beside it
+        assert (scene.runner.active, scene.runner.waiting) == (2, 0)
+        scene.door.opened.set()
+        await scene.all_late.wait()
+        assert scene.late[0] == RoomReserved(room="t")
         scene.runner.close()
 
     run(story())
 
 
-@pytest.mark.parametrize("kind", [RetryLater, GiveUp, ConnectionError, ValueError])
-def test_what_went_wrong_is_told_in_bounds(kind: Callable[[str], Exception]) -> None:
-    assert len(failure_of(kind("." * 10_000)).error) == REASON_MOST
+def test_of_threads_that_are_late_no_more_are_waited_for_than_have_a_place() -> None:
+    async def story() -> None:
+        scene = Scene(defined(walk, timeout_ms=1), Options(threads=1))
+        for key in "abc":
+            scene.submit(key)
+        while len(scene.ends) < 2:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        assert scene.ends == [NOT_IN_TIME] * 2  # the third has no thread: it has not started
+        assert (scene.runner.active, scene.runner.waiting) == (2, 1)
+        scene.door.opened.set()
+        while len(scene.late) + sum(isinstance(end, Event) for end in scene.ends) < 3:
+            await asyncio.sleep(0.001)
+        while scene.runner.active:
+            await asyncio.sleep(0.001)
+        scene.runner.close()
+
+    run(story())
+
+
+def test_a_task_that_is_late_is_waited_for_and_of_too_many_the_oldest_is_ended() -> None:
+    async def story() -> None:
+        scene = Scene(defined(hover, timeout_ms=1), Options(late=2))
+        for key in "abc":
+            scene.submit(key)
+            while len(scene.ends) < scene.wanted:
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+        assert scene.ends == [NOT_IN_TIME] * 3
+        assert scene.runner.active == 2
+        scene.door.let_go.set()
+        while scene.runner.active:
+            await asyncio.sleep(0.001)
+        assert scene.late == [RoomReserved(room="t")] * 2
+
+    run(story())
+
+
+def test_what_a_step_cancels_itself_ends_its_run_alone() -> None:
+    async def story() -> None:
+        scene = Scene(defined(falls), Options())
+        scene.submit("a")
+        assert scene.ends == [Failure("bug", "CancelledError")]
+
+    run(story())

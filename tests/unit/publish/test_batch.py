@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from io import BytesIO, StringIO
+from threading import Timer
 from typing import Any, cast
 
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
 from minuet.kafka.writer import Done, Headers, Place, WriteError, Writer
-from minuet.publish.batch import Batch, Tally
+from minuet.publish.batch import Batch, Tally, Terms
 from minuet.publish.envelope import Envelope
 from minuet.publish.rejects import Rejects
 from minuet.publish.source import Row, read_json_lines
+from minuet.publish.where import Where
 from tests.unit.publish.order import OrderPlaced, line
 
 ENVELOPE = Envelope("orders", "order_id", [OrderPlaced], Codec([OrderPlaced], LocalRegistry()))
@@ -59,7 +61,7 @@ class FakeWriter:
 
 def batch(writer: FakeWriter | None, **more: Any) -> Batch:
     rejects = more.pop("rejects", Rejects())
-    return Batch(ENVELOPE, cast("Writer | None", writer), rejects, **more)
+    return Batch(ENVELOPE, cast("Writer | None", writer), rejects, Terms(**more))
 
 
 def rows(*lines: bytes) -> Iterator[Row]:
@@ -184,6 +186,35 @@ def test_the_upstream_id_may_be_a_field() -> None:
     same_key = line("o-1").replace(b"}", b', "note": "n-2"}')
     assert one.run(rows(with_note, same_key)) == Tally(accepted=2)
     assert set(one._seen) == {"n-1", "n-2"}
+
+
+@pytest.mark.parametrize("id", ["", "a,b", "a\\nb", "x" * 257])
+def test_a_line_whose_upstream_id_can_be_none_is_refused(id: str) -> None:
+    rejects = Rejects()
+    with_note = line("o-1").replace(b"}", b', "note": "%s"}' % id.encode())
+    one = batch(FakeWriter(), id_field="note", rejects=rejects)
+    assert one.run(rows(with_note)) == Tally(rejected=1)
+    assert "id" in rejects.shown[0].reason
+
+
+def test_events_that_are_not_wanted_are_left_out_and_counted() -> None:
+    writer = FakeWriter()
+    one = batch(writer, where=Where("order_id != 'o-2'", OrderPlaced))
+    tally = one.run(rows(line("o-1"), line("o-2"), line("o-3")))
+    assert tally == Tally(accepted=2, published=2, left_out=1)
+    assert tally.lines == 3
+    assert writer.written == ["o-1", "o-3"]
+
+
+def test_a_pace_is_kept_and_a_stop_ends_its_waiting() -> None:
+    one = batch(FakeWriter(room=100), rate=0.001)
+
+    def stopping() -> Iterator[Row]:
+        yield from rows(line("o-1"))
+        Timer(0.1, one.stop, ["interrupted"]).start()
+        yield from rows(line("o-2"), line("o-3"))
+
+    assert one.run(stopping()).published == 2
 
 
 def test_progress_is_told_now_and_then() -> None:

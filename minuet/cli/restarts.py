@@ -1,0 +1,51 @@
+"""Whether a process that died is started again, and when: a decision, apart from doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+FIRST_S = 0.5
+MOST_S = 30.0
+EXPLAINED_MOST_S = 5.0  # the breaker needs the next death to know more
+DEATHS_MOST = 5
+WITHIN_S = 120.0
+WRONG_SETTING = 2  # the exit code of what no restart can mend
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """It is not started again."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class Restarts:
+    """The deaths of one process and its successors.
+
+    Attributes:
+        recent: when each died that nothing explains, in s.
+        row: deaths in a row, without a long life between them.
+    """
+
+    recent: list[float] = field(default_factory=list)
+    row: int = 0
+
+    def died(self, code: int, *, lived_s: float, now: float, explained: bool) -> float | GiveUp:
+        """Return the pause before it is started again, or why it is not.
+
+        Args:
+            code: its exit code, a shell's.
+            lived_s: how long it lived.
+            now: in s, of any steady clock.
+            explained: the crash-loop breaker knows what it worked on, and so comes nearer.
+        """
+        if code == WRONG_SETTING:
+            return GiveUp("something is set wrong, and starting it again would not mend that")
+        self.row = self.row + 1 if lived_s < WITHIN_S else 1
+        if explained:
+            return min(FIRST_S * 2.0 ** (self.row - 1), EXPLAINED_MOST_S)
+        self.recent = [*(at for at in self.recent if now - at < WITHIN_S), now]
+        if len(self.recent) >= DEATHS_MOST:
+            return GiveUp(f"it died {len(self.recent)} times within {now - self.recent[0]:.0f} s")
+        return min(FIRST_S * 2.0 ** (self.row - 1), MOST_S)

@@ -1,0 +1,115 @@
+"""Assignments: partitions that come with rows and a place to read on from, and that go again.
+
+Nothing is done in a partition before its table is what the log says up to where it ended when the
+assignment began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from minuet.core.plan import Plan
+from minuet.core.state import State
+from minuet.engines.flow import Flow
+from minuet.engines.log import Log, Position, Unreadable
+from minuet.engines.partition import Partition
+from minuet.event.record import Record
+
+SLICE = 200  # live sagas asked before others get their turn
+
+_LOG = logging.getLogger("minuet.worker")
+
+
+class Owner(Protocol):
+    """What assignments want of the loop."""
+
+    plan: Plan
+    parts: dict[int, Partition]
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run beside everything else; a failure stops the worker."""
+
+    def read(self, partition: int, records: Sequence[Record | Unreadable]) -> None:
+        """Fold records of the log, then do what has become due."""
+
+    def act(self, part: Partition, state: State) -> None:
+        """Say and run what is due in a saga."""
+
+
+class Assignments:
+    """Begins and ends the assignments of one loop.
+
+    Args:
+        owner: the loop.
+        log: where rows are read.
+        flow: what is read before the rows are there waits in it.
+    """
+
+    def __init__(self, owner: Owner, log: Log, flow: Flow) -> None:
+        self._owner = owner
+        self._log = log
+        self._flow = flow
+
+    def assigned(self, positions: Mapping[int, Position]) -> None:
+        """Begin with new partitions: load their rows, then read on from the last commit."""
+        owner = self._owner
+        for number, position in positions.items():
+            part = owner.parts[number] = Partition.of(owner.plan, number, position)
+            owner.spawn(self._restore(part))
+        self._flow.assigned()
+
+    def end(self, partitions: Iterable[int]) -> None:
+        """End assignments: nothing more is started in them, nothing is said."""
+        for number in partitions:
+            part = self._owner.parts.pop(number, None)
+            if part is not None:
+                part.end()
+
+    def reached(self, partition: int, offset: int) -> None:
+        """Note how far has been read, beyond the last record perhaps."""
+        part = self._owner.parts.get(partition)
+        if part is not None and not part.loaded:
+            part.end_read = offset
+        elif part is not None and part.live:
+            part.reach(offset)
+            self.restored_yet(part)
+
+    def restored_yet(self, part: Partition) -> None:
+        """Begin to act, once all is folded that stood in the log at first."""
+        if not part.restored and part.position >= part.high:
+            part.restored = True
+            self._owner.spawn(self._begin(part))
+
+    async def _restore(self, part: Partition) -> None:
+        rows = 0
+        async for chunk in self._log.rows(part.number):
+            if not part.live:
+                return
+            for key, row, offset in chunk:
+                part.table.load(key.decode(), row)
+                part.next_row = offset + 1
+            rows += len(chunk)
+        part.table.loaded()
+        _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
+                  part.number, rows, part.position, part.high)  # fmt: skip
+        if part.live:
+            self._catch_up(part)
+
+    def _catch_up(self, part: Partition) -> None:
+        """Fold what was read while the rows were loaded."""
+        backlog = self._flow.loaded(part)
+        if backlog:
+            self._owner.read(part.number, backlog)
+        self.reached(part.number, max(part.position, part.end_read))
+
+    async def _begin(self, part: Partition) -> None:
+        """Ask each live row what is due (rule 2)."""
+        for count, state in enumerate(part.table.live()):
+            if not part.live:
+                return
+            self._owner.act(part, state)
+            if count % SLICE == SLICE - 1:
+                await asyncio.sleep(0)

@@ -1,0 +1,87 @@
+"""Runs the application until it is told to stop; what was accepted is finished first."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from minuet.errors import UsageError
+
+_BACKLOG = 2048
+_GRACE_S = 40  # longer than an event waits for its acknowledgement
+_IDLE_S = 75  # a client's pool keeps connections for about a minute
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 for any.
+
+    Raises:
+        UsageError: the address cannot be had.
+    """
+    try:
+        return socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=_BACKLOG,
+        )
+    except OSError as error:
+        message = f"--host {host} --port {port}: {error.strerror or error}"
+        raise UsageError(message) from error
+
+
+def serve(app: ASGIApp, listener: socket.socket, listening: Callable[[], None]) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns the number of the signal.
+
+    Args:
+        app: what answers.
+        listener: where.
+        listening: called once requests are answered.
+    """
+    config = uvicorn.Config(
+        app, loop="asyncio", http="httptools", ws="none", lifespan="on", access_log=False,
+        log_config=None, server_header=False, timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=_IDLE_S,
+    )  # fmt: skip
+    server = _Server(config, listening)
+    asyncio.run(server.serve(sockets=[listener]))
+    return server.signal
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which ends instead of raising its signal again."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.signal = 0
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            gc.collect()
+            gc.freeze()  # what is there now stays: the collector need not look at it again
+            self._listening()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and Ctrl-C; a second one does not wait."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._stop) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit, self.signal = True, number

@@ -1,0 +1,164 @@
+"""Plain Avro records of other systems as events: read in their own schema, fields by a mapping.
+
+A record's fields are judged as those of a JSON line: exact decimals and moments stay exact, and
+what the model does not take is a reason, without the values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+from uuid import UUID
+
+from fastavro import parse_schema, schemaless_reader
+from pydantic import ValidationError
+
+from minuet.contracts.safety import refuse_dangerous
+from minuet.errors import BrokerError, ContractError, UsageError
+from minuet.event.model import Event
+from minuet.publish.source import why
+
+_PREFIX_BYTES = 5  # a zero byte and the schema's id
+_ANSWER_S = 10.0
+
+Find = Callable[[int], str]
+
+
+class Foreign:
+    """Reads records in the Confluent wire format as events of `model`.
+
+    Args:
+        model: what they are to be.
+        mapping: field of the model -> field of the record; others by the same name.
+        find: the text of the schema with an id.
+    """
+
+    def __init__(self, model: type[Event], mapping: Mapping[str, str], find: Find) -> None:
+        self._validate: Callable[[str], Event] = model.__pydantic_validator__.validate_json
+        self._fields = {name: mapping.get(name, name) for name in model.model_fields}
+        self._find = find
+        self._schemas: dict[int, Any] = {}
+
+    def read(self, value: bytes | None) -> Event:
+        """The event of a record's value.
+
+        Raises:
+            ContractError: it is none; says why.
+        """
+        if value is None or len(value) < _PREFIX_BYTES or value[0]:
+            message = "the value does not begin with a zero byte and a schema id"
+            raise ContractError(message)
+        raw = self._decode(value)
+        given = {name: raw[theirs] for name, theirs in self._fields.items() if theirs in raw}
+        try:
+            return self._validate(json.dumps(given, default=_text))
+        except ValidationError as error:
+            raise ContractError(why(error)) from None
+        except (UnicodeDecodeError, TypeError) as error:
+            message = f"a value that JSON has not: {type(error).__name__}"
+            raise ContractError(message) from None
+
+    def _decode(self, value: bytes) -> dict[str, Any]:
+        number = int.from_bytes(value[1:_PREFIX_BYTES], "big")
+        schema = self._schemas.get(number)
+        if schema is None:
+            schema = self._schemas[number] = self._schema(number)
+        buffer = BytesIO(value)
+        buffer.seek(_PREFIX_BYTES)
+        try:
+            raw = schemaless_reader(buffer, schema, None)
+        except Exception as error:  # whatever bytes can make fastavro raise
+            message = f"no such Avro, by schema {number}: {type(error).__name__}"
+            raise ContractError(message) from None
+        if buffer.tell() != len(value):
+            message = f"bytes are left behind the record of schema {number}"
+            raise ContractError(message)
+        if not isinstance(raw, dict):
+            message = f"schema {number} is not of a record"
+            raise ContractError(message)
+        return raw
+
+    def _schema(self, number: int) -> Any:
+        text = self._find(number)
+        try:
+            avro = json.loads(text)
+            refuse_dangerous(parse_schema(avro))
+            return parse_schema(avro)
+        except Exception as error:  # fastavro raises what its types raise
+            message = f"schema {number} cannot be used: {error}"
+            raise ContractError(message) from None
+
+
+def mapping_of(text: str, model: type[Event]) -> dict[str, str]:
+    """The mapping written as `field=theirs,other=that`.
+
+    Raises:
+        UsageError: it is written otherwise, or names a field that the model has not.
+    """
+    mapping: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, theirs = (each.strip() for each in part.partition("="))
+        if not name or not theirs:
+            message = f"--map {part}: write FIELD=THEIRS, joined by commas"
+            raise UsageError(message)
+        if name not in model.model_fields or name in mapping:
+            known = ", ".join(model.model_fields)
+            fault = "is mapped twice" if name in mapping else f"is no field of {model.__name__}"
+            message = f"--map {part}: {name} {fault}; it has: {known}"
+            raise UsageError(message)
+        mapping[name] = theirs
+    return mapping
+
+
+def in_registry(url: str) -> Find:
+    """Schemas by id from a registry with Confluent's HTTP interface."""
+    if not url.startswith(("http://", "https://")):
+        message = f"--registry {url}: write http:// or https:// and the address"
+        raise UsageError(message)
+
+    def find(number: int) -> str:
+        try:
+            with urlopen(f"{url.rstrip('/')}/schemas/ids/{number}", timeout=_ANSWER_S) as answer:
+                return str(json.load(answer)["schema"])
+        except URLError as error:
+            status = getattr(error, "code", 0)
+            if status == 404:  # a record with a wrong id; other answers are the registry's fault
+                message = f"the registry has no schema {number}"
+                raise ContractError(message) from None
+            message = f"--registry {url}: {status or error.reason}"
+            raise BrokerError(message) from None
+        except (ValueError, KeyError, TypeError):
+            message = f"--registry {url}: the answer is not a schema registry's"
+            raise BrokerError(message) from None
+
+    return find
+
+
+def in_files(texts: Mapping[int | None, str]) -> Find:
+    """Schemas that were given: by id, or one for all."""
+
+    def find(number: int) -> str:
+        text = texts.get(number) or texts.get(None)
+        if text is None:
+            message = f"nobody gave the schema {number}"
+            raise ContractError(message)
+        return text
+
+    return find
+
+
+def _text(value: Any) -> Any:
+    """What JSON has no type for, as the text that a JSON line would have."""
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode()
+    raise TypeError
