@@ -24,6 +24,7 @@ class Append:
         event_id: of the event, empty for a row and for a dead letter.
         acked: called with the append and its offset once all replicas have it.
         note, owner: the caller's own, for `acked` and for trying again.
+        alone: the log's own: it is not to be sent together with others.
     """
 
     topic: str
@@ -35,6 +36,7 @@ class Append:
     acked: Callable[[Append, int], None] | None = field(default=None, repr=False)
     note: Any = field(default=None, repr=False)
     owner: Any = field(default=None, repr=False)
+    alone: bool = field(default=False, repr=False)
 
     def __init__(
         self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers,
@@ -42,7 +44,7 @@ class Append:
     ) -> None:  # fmt: skip
         self.topic, self.partition, self.key, self.value = topic, partition, key, value
         self.headers, self.event_id = headers, event_id
-        self.acked, self.note, self.owner = None, None, None
+        self.acked, self.note, self.owner, self.alone = None, None, None, False
 
 
 @dataclass(frozen=True, slots=True)

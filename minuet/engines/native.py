@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from minuet.engines.log import Append, Sink
 from minuet.engines.native_calls import CallReader
@@ -76,6 +76,7 @@ class KafkaLog:
         self._calls = CallReader(connection)
         self._prompt = connection.producer(**_PRODUCER)
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
+        self._alone: Producer | None = None  # made when it is needed: hardly ever
         self._unacked = 0
         self._loading = asyncio.Semaphore(LOADING_MOST)
         self._acks: list[tuple[Append, int, KafkaError | None]] = []
@@ -105,9 +106,8 @@ class KafkaLog:
         def delivered(error: KafkaError | None, message: Message) -> None:
             self._acks.append((append, message.offset() or 0, error))
 
-        in_bulk = self._unacked > PROMPT_MOST or append.topic == self._table
         try:
-            (self._bulk if in_bulk else self._prompt).produce(
+            self._producer_of(append).produce(
                 append.topic, append.value, append.key, append.partition,
                 on_delivery=delivered, headers=append.headers,  # type: ignore[arg-type]
             )  # fmt: skip
@@ -120,6 +120,14 @@ class KafkaLog:
             self._awaits = True
             self._awaited.set()
         return True
+
+    def _producer_of(self, append: Append) -> Producer:
+        if append.alone:
+            if self._alone is None:
+                self._alone = self._connection.producer(**_PRODUCER, **{"batch.num.messages": 1})
+            return self._alone
+        in_bulk = self._unacked > PROMPT_MOST or append.topic == self._table
+        return self._bulk if in_bulk else self._prompt
 
     def _beat(self) -> None:
         """Have delivery reports served while some are awaited.
@@ -138,9 +146,11 @@ class KafkaLog:
         self._beaten = False
         self._prompt.poll(0)
         self._bulk.poll(0)
+        if self._alone is not None:
+            self._alone.poll(0)
         acks, self._acks = self._acks, []
         self._acked(acks)
-        if not self._acks and not len(self._prompt) and not len(self._bulk):
+        if not self._acks and not self._unacked:
             self._awaits = False
             self._awaited.clear()
 
@@ -159,6 +169,9 @@ class KafkaLog:
             self._sink.broken(self._connection.error(error))
         elif error.code() in _FORBIDDEN:
             self._sink.broken(self._connection.error(error, f"topic {append.topic}"))
+        elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE and not append.alone:
+            append.alone = True  # perhaps only all of them together were: each is asked by itself
+            self.append(append)
         else:
             self._sink.failed(append, describe(error), final=error.code() in _REFUSED)
 
