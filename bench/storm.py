@@ -38,6 +38,7 @@ from minuet.verify import verify
 
 BEFORE_S, AFTER_S = 20.0, 10.0  # of sagas without trouble, on both sides of it
 SETTLE_S = 5.0  # of these at first, which are not looked at: imports and connections
+IN_FLIGHT_S = 1.0  # what was sent before a kill may arrive after it
 PATIENCE_S = 300.0
 LOOK_S = 0.25
 ENDS = ("SagaCompleted", "SagaCompensated")
@@ -206,7 +207,8 @@ class Storm:
         m = self.moments
         ends = Counter(end for one in sagas.values() for end in ENDS if end in one.at)
         answers = [at for one in sagas.values() if (at := one.at.get("OrderLabelled"))]
-        back = min((at for at in answers if at > m["killed"] * 1000), default=0) / 1000
+        after = (m["killed"] + IN_FLIGHT_S) * 1000  # before that, the dead one's last words
+        back = min((at for at in answers if at > after), default=0) / 1000
         settled = back + SETTLE_S
         last = max(at for one in sagas.values() for end in ENDS if (at := one.at.get(end))) / 1000
         base_mb = first.most_mb(m["begin"], m["down"])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from minuet.dev import Broker
 
+OURS = ("MINUET_KAFKA_HOME", "MINUET_EXPLORE")  # which Kafka to start, and how many cases to try
+
 
 @pytest.fixture(scope="session", autouse=True)
-def no_broker_of_the_environment() -> Iterator[None]:
-    """Whatever the environment names, no test touches it."""
+def no_settings_of_the_environment() -> Iterator[None]:
+    """Whatever the environment names or sets, no test touches that broker or obeys it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MINUET_BOOTSTRAP_SERVERS", raising=False)
+        for name in list(os.environ):
+            if name.startswith("MINUET_") and name not in OURS:
+                patch.delenv(name)
         yield
 
 

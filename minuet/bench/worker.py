@@ -16,10 +16,10 @@ from pathlib import Path
 
 from minuet.bench.workload import Job
 from minuet.engines.loop import Loop
-from minuet.engines.options import Options
 from minuet.engines.worker import Assignment, run
 from minuet.errors import MinuetError
 from minuet.kafka.connection import Connection
+from minuet.settings.worker import Options
 
 _LOOK_S = 0.001
 

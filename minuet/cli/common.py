@@ -1,4 +1,4 @@
-"""What the commands share: options, the project's folder, and which broker is meant.
+"""What the commands share: options, the project's folder, its settings, which broker is meant.
 
 The broker is the first of: `--bootstrap`, `MINUET_BOOTSTRAP_SERVERS`, `[tool.minuet] bootstrap`,
 the project's running `minuet dev` broker.
@@ -7,15 +7,16 @@ the project's running `minuet dev` broker.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from minuet.errors import UsageError
+from minuet.settings.file import folder_of
+from minuet.settings.kafka import is_security
+from minuet.settings.reading import Found, read
 
 if TYPE_CHECKING:
     from minuet.kafka.connection import Connection
@@ -32,23 +33,47 @@ ProjectOption = Annotated[
 
 
 def connection(bootstrap: str = "", project: Path | None = None) -> Connection:
-    """A connection to the broker that is meant; see the module's docstring for the order."""
-    from minuet.kafka.connection import Connection
+    """A connection to the broker that is meant, with the login that is set for it.
 
-    return Connection(bootstrap_servers(bootstrap, project))
+    The project's own broker wants no login: what is set for another one is not tried on it.
+    """
+    from minuet import dev
+    from minuet.kafka.connection import Connection, wrong_option
+
+    folder = project_folder(project)
+    found = configured(folder, bootstrap)
+    address = _address(found, folder)
+    options = found.settings.kafka
+    if wrong := wrong_option(options):
+        origin = found.origins.get(("kafka", wrong.name), "")
+        raise UsageError(f"{origin}: {wrong.why}" if origin else wrong.why)
+    if address == dev.running(folder):
+        options = {name: text for name, text in options.items() if not is_security(name)}
+    return Connection(address, options)
 
 
 def bootstrap_servers(bootstrap: str = "", project: Path | None = None) -> str:
-    """The address of the broker that is meant."""
+    """The address of the broker that is meant; see the module's docstring for the order."""
+    folder = project_folder(project)
+    return _address(configured(folder, bootstrap), folder)
+
+
+def configured(folder: Path, bootstrap: str = "") -> Found:
+    """The settings of the project in `folder`; a variable that looks misspelt is pointed out.
+
+    Raises:
+        UsageError: a setting is wrong, or a key in the file is none.
+    """
+    found = read(folder, bootstrap=bootstrap).known()
+    for stranger in found.misspelt():
+        sys.stderr.write(f"minuet: warning: {stranger}\n")
+    return found
+
+
+def _address(found: Found, folder: Path) -> str:
     from minuet import dev
 
-    folder = project_folder(project)
-    address = (
-        bootstrap
-        or os.environ.get("MINUET_BOOTSTRAP_SERVERS", "")
-        or str(settings(folder).get("bootstrap", ""))
-        or dev.running(folder)
-    )
+    address = found.settings.bootstrap or dev.running(folder)
     if not address:
         message = (
             "no broker: start one with `minuet dev up`, or name one with --bootstrap HOST:PORT, "
@@ -60,27 +85,7 @@ def bootstrap_servers(bootstrap: str = "", project: Path | None = None) -> str:
 
 def project_folder(project: Path | None = None) -> Path:
     """The project's folder: the one given, else the nearest with a pyproject.toml, else this."""
-    if project is not None:
-        if not project.is_dir():
-            message = f"--project {project}: there is no such folder"
-            raise UsageError(message)
-        return project.resolve()
-    here = Path.cwd()
-    return next((p for p in (here, *here.parents) if (p / "pyproject.toml").is_file()), here)
-
-
-def settings(folder: Path) -> dict[str, Any]:
-    """The table `[tool.minuet]` of the project; empty when there is none."""
-    file = folder / "pyproject.toml"
-    if not file.is_file():
-        return {}
-    try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{file}: {error}"
-        raise UsageError(message) from error
-    table: dict[str, Any] = found.get("tool", {}).get("minuet", {})
-    return table
+    return folder_of(project)
 
 
 def print_json(value: object) -> None:

@@ -18,12 +18,18 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from minuet.cli import dev
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, print_json, project_folder
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    ProjectOption,
+    connection,
+    print_json,
+    project_folder,
+)
 from minuet.cli.verify import describe
 from minuet.demo import Options, Result, demo
 from minuet.dev import Broker
 from minuet.errors import UsageError
-from minuet.kafka.connection import Connection
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
@@ -64,7 +70,7 @@ def run_demo(
     workflow = _load(folder)
     options = Options(folder, file if file.is_absolute() else folder / file, rate)
     with _broker(folder, bootstrap, down=down) as address, _Screen(quiet=json) as screen:
-        result = demo(workflow, Connection(address), options, screen)
+        result = demo(workflow, connection(address, folder), options, screen)
     if json:
         print_json(result.as_dict())
     else:

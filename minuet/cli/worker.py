@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -23,10 +24,11 @@ from minuet.cli.logs import LogFormat, set_up
 from minuet.cli.worker_many import run_many
 from minuet.cli.worker_one import Wish, run_one
 from minuet.engines.crash_memory import CrashMemory
-from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.worker import Assignment, part_of
 from minuet.errors import UsageError
 from minuet.kafka import topics
+from minuet.settings.reading import read
+from minuet.settings.worker import Options
 from minuet.spec import project as projects
 
 _HELP = """Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.
@@ -70,8 +72,9 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         ),
     ] = None,
     in_flight: Annotated[
-        int, typer.Option("--in-flight", min=1, help="Handlers at once in each process.")
-    ] = DEFAULTS.in_flight,
+        int | None,
+        typer.Option("--in-flight", min=1, help="Handlers at once in each process."),
+    ] = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Resources in their simulated form.")
     ] = False,
@@ -114,7 +117,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         only=_names(only, more),
         group=group,
         form="simulated" if simulated else "real",
-        options=Options(in_flight=in_flight),
+        options=_options(project, in_flight),
         state=_state(state, project_folder(project), workflow),
         metered=http is not None,
     )
@@ -136,6 +139,12 @@ def _state(typed: str, project: Path, workflow: str) -> Path | None:
     except UsageError as refused:  # as in a container that is read-only
         _LOG.warning("what kills a worker is not remembered: %s", refused)
         return None
+
+
+def _options(project: Path | None, in_flight: int | None) -> Options:
+    """How the unit runs: as it is set, but for what was typed."""
+    found = read(project_folder(project)).known().settings.worker
+    return found if in_flight is None else replace(found, in_flight=in_flight)
 
 
 def _names(only: Sequence[str] | None, more: Sequence[str] | None) -> tuple[str, ...]:

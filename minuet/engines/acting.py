@@ -15,7 +15,6 @@ from minuet.core.state import Entry, Place, State, Status
 from minuet.engines.flow import Flow
 from minuet.engines.gates import Gates
 from minuet.engines.log import Append
-from minuet.engines.options import Options
 from minuet.engines.partition import Partition, Run
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
@@ -24,6 +23,7 @@ from minuet.engines.unit import Unit
 from minuet.engines.verdict import Ended, Verdicts
 from minuet.event.model import Event
 from minuet.event.record import DIGEST, ID, SCHEMA, TYPE
+from minuet.settings.worker import Options
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,16 @@ class Owner(Protocol):
         """Say and run what is due in a saga."""
 
 
+class Listening(Protocol):
+    """What assignments want of calls."""
+
+    def follow(self, part: Partition) -> None:
+        """Listen for the calls of a partition."""
+
+    def unfollow(self, part: Partition) -> None:
+        """Listen no more."""
+
+
 class Assignments:
     """Begins and ends the assignments of one loop.
 
@@ -46,12 +56,14 @@ class Assignments:
         owner: the loop.
         log: where rows are read.
         flow: what is read before the rows are there waits in it.
+        calls: of restored partitions.
     """
 
-    def __init__(self, owner: Owner, log: Log, flow: Flow) -> None:
+    def __init__(self, owner: Owner, log: Log, flow: Flow, calls: Listening) -> None:
         self._owner = owner
         self._log = log
         self._flow = flow
+        self._calls = calls
 
     def assigned(self, positions: Mapping[int, Position]) -> None:
         """Begin with new partitions: load their rows, then read on from the last commit."""
@@ -67,6 +79,7 @@ class Assignments:
             part = self._owner.parts.pop(number, None)
             if part is not None:
                 part.end()
+                self._calls.unfollow(part)
 
     def reached(self, partition: int, offset: int) -> None:
         """Note how far has been read, beyond the last record perhaps."""
@@ -81,6 +94,7 @@ class Assignments:
         """Begin to act, once all is folded that stood in the log at first."""
         if not part.restored and part.position >= part.high:
             part.restored = True
+            self._calls.follow(part)
             self._owner.spawn(self._begin(part))
 
     async def _restore(self, part: Partition) -> None:

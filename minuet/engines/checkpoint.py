@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from minuet.core.state import State
 from minuet.engines.compose import Composer, Trouble, held
 from minuet.engines.log import Append, Log
-from minuet.engines.options import Options
 from minuet.engines.partition import Partition
+from minuet.settings.worker import Options
 
 PATIENCE_S = 1.0  # with partitions whose rows are not acked; then the others go on
 SLICE = 200  # rows packed before others get their turn: about 5 ms

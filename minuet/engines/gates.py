@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from minuet.core.state import State
 from minuet.engines.breaker import Breaker, Circuit
-from minuet.engines.options import Options
 from minuet.engines.partition import Partition, Run
 from minuet.engines.unit import Unit
 from minuet.engines.verdict import Ended
+from minuet.settings.worker import Options
 
 KNOWN_MOST = 10_000  # sagas that are known to wait at one gate: about 1 MB
 SLICE = 100  # of them asked before others get their turn

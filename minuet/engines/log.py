@@ -24,6 +24,7 @@ class Append:
         event_id: of the event, empty for a row and for a dead letter.
         acked: called with the append and its offset once all replicas have it.
         note, owner: the caller's own, for `acked` and for trying again.
+        alone: the log's own: it is not to be sent together with others.
     """
 
     topic: str
@@ -35,6 +36,7 @@ class Append:
     acked: Callable[[Append, int], None] | None = field(default=None, repr=False)
     note: Any = field(default=None, repr=False)
     owner: Any = field(default=None, repr=False)
+    alone: bool = field(default=False, repr=False)
 
     def __init__(
         self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers,
@@ -42,7 +44,7 @@ class Append:
     ) -> None:  # fmt: skip
         self.topic, self.partition, self.key, self.value = topic, partition, key, value
         self.headers, self.event_id = headers, event_id
-        self.acked, self.note, self.owner = None, None, None
+        self.acked, self.note, self.owner, self.alone = None, None, None, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,9 @@ class Sink(Protocol):
                 help.
         """
 
+    def called(self, partition: int, key: str) -> None:
+        """A wake-up call for a saga is due; it may be stale, or come twice."""
+
     def broken(self, error: Exception) -> None:
         """The log cannot go on."""
 
@@ -127,6 +132,16 @@ class Log(Protocol):
         Raises:
             BrokerError: there was no answer.
         """
+
+    def follow(self, partition: int, delays: Mapping[str, int]) -> None:
+        """Tell of the calls on a partition of delay topics, each when its time has come.
+
+        Args:
+            delays: topic -> how long its records wait, in ms.
+        """
+
+    def unfollow(self, partition: int) -> None:
+        """Tell no more of them."""
 
     def rows(
         self, partition: int, start: int = 0, end: int | None = None

@@ -20,12 +20,12 @@ from minuet.core.settle import Failure
 from minuet.core.state import State
 from minuet.engines.acting import Acting, Hands
 from minuet.engines.assignments import Assignments
+from minuet.engines.calls import Calls
 from minuet.engines.checkpoint import Checkpoints
 from minuet.engines.compose import Composer
 from minuet.engines.flow import Flow
 from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.log import Append, Log, Position, Unreadable
-from minuet.engines.options import DEFAULTS, Options
 from minuet.engines.partition import Partition, Run
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
@@ -33,6 +33,7 @@ from minuet.engines.timers import Timers
 from minuet.engines.unit import Unit
 from minuet.errors import BrokerError
 from minuet.event.record import Record
+from minuet.settings.worker import DEFAULTS, Options
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -74,9 +75,11 @@ class Loop:
         self._checkpoints = Checkpoints(self, log, composer, options)
         self._flow = Flow(log, self.parts, options.window)
         self._gates = Gates(self, unit, options, clock)
-        hands = Hands(self._saying, self._flow, Timers(self, log, clock), self._gates)
+        self._calls = Calls(self, log, options, clock)
+        timers = Timers(self, log, self._calls, clock)
+        hands = Hands(self._saying, self._flow, timers, self._gates)
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
-        self._assignments = Assignments(self, log, self._flow)
+        self._assignments = Assignments(self, log, self._flow, self._calls)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _inline_types(self) -> frozenset[str]:
@@ -225,6 +228,14 @@ class Loop:
         """Go on inline after the ack, without a second read."""
         self._acting.go_on(append, offset)
 
+    def called(self, partition: int, key: str) -> None:
+        """Ask a saga what is due."""
+        self._calls.called(partition, key)
+
+    def put_off(self, append: Append, offset: int) -> None:
+        """A wait stands on the log."""
+        self._calls.put_off(append, offset)
+
     # -- appending ---------------------------------------------------------------------------------
 
     def append(self, part: Partition, append: Append) -> None:
@@ -241,6 +252,8 @@ class Loop:
         if part is None or not part.live:
             return
         _LOG.warning("append to %s/%s: %s", append.topic, append.partition, reason)
+        if append.topic in self.plan.spec.retry_topics:
+            return  # only a call: a look through the table makes it good
         if not final:
             loop = asyncio.get_running_loop()
             loop.call_later(self._options.append_again_s, self.append, part, append)

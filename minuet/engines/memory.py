@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from minuet.engines.log import Append, Position, Sink, Unreadable
+from minuet.engines.memory_calls import MemoryCalls
 from minuet.engines.model_broker import TIE_S, ModelBroker, Stored
 from minuet.event.record import Record, UnreadableHeaders, parse
 
@@ -53,6 +54,7 @@ class MemoryLog:
         self._fetches: dict[int, _Fetch] = {}
         self._lanes: dict[object, float] = {}
         self._held: list[Callable[[], None]] = []
+        self._calls = MemoryCalls(broker, self._called)
         self._flying = 0
         self._landed = asyncio.Event()
 
@@ -149,6 +151,21 @@ class MemoryLog:
             self._sink.reached(partition, fetch.position)
         else:
             self.wake(partition)
+
+    def follow(self, partition: int, delays: Mapping[str, int]) -> None:
+        """Follow delay topics."""
+        self._calls.follow(partition, delays)
+
+    def unfollow(self, partition: int) -> None:
+        """Follow them no more."""
+        self._calls.unfollow(partition)
+
+    def wake_calls(self, topic: str, partition: int) -> None:
+        """There may be another call."""
+        self._calls.wake(topic, partition)
+
+    def _called(self, partition: int, key: str) -> None:
+        self._back("calls", lambda: self._sink.called(partition, key))
 
     # -- the group -------------------------------------------------------------------------------
 
@@ -262,6 +279,7 @@ class MemoryLog:
 
     def _end(self, why: str) -> None:
         self.dead = True
+        self._calls.stop()
         self._fetches.clear()
         self._landed.set()
         if self in self._broker.readers:

@@ -63,6 +63,9 @@ class Member(Protocol):
     def wake(self, partition: int) -> None:
         """There is more to read, if it reads this one."""
 
+    def wake_calls(self, topic: str, partition: int) -> None:
+        """There is more on another topic, if it follows that one."""
+
     def assign(self, positions: Iterable[int]) -> None:
         """Partitions are given to it."""
 
@@ -182,7 +185,7 @@ class ModelBroker:
         self.readers: list[Member] = []
         self.trace: list[str] = []
         self.hits: Counter[str] = Counter()
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._topics: dict[str, list[list[Stored]]] = {}
         self._random = random.Random(seed)
         self._written = blake2b(digest_size=16)
@@ -208,7 +211,7 @@ class ModelBroker:
     ) -> int:
         """Write a record and return its offset."""
         there = self.records(topic, partition)
-        record = Stored(partition, len(there), self._now_ms(), key, value, list(headers))
+        record = Stored(partition, len(there), self.now_ms(), key, value, list(headers))
         there.append(record)
         self._written.update(repr(record).encode())
         kind = dict(headers).get(TYPE, b"").decode()
@@ -216,11 +219,14 @@ class ModelBroker:
         if topic == self.log:
             for reader in self.readers:
                 reader.wake(partition)
+        else:
+            for reader in self.readers:
+                reader.wake_calls(topic, partition)
         return record.offset
 
     def note(self, what: str) -> None:
         """Add a line to the trace."""
-        self.trace.append(f"{self._now_ms()} {what}")
+        self.trace.append(f"{self.now_ms()} {what}")
 
     def digest(self) -> str:
         """Return a digest of all that was written, and of the order in which all happened."""

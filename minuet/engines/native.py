@@ -13,18 +13,21 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from minuet.engines.log import Append, Sink
-from minuet.engines.native_member import Member
+from minuet.engines.native_calls import CallReader
+from minuet.engines.native_member import LEAVE_S, Member
 from minuet.engines.native_reading import in_turn, stored_rows
-from minuet.kafka.connection import Connection, describe
+from minuet.kafka.connection import Connection
+from minuet.kafka.reasons import describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
 PROMPT_MOST = 32  # while no more are on their way, each record goes out at once; else in bulk
 BULK_LINGER_MS = 2  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
 LOADING_MOST = 2  # partitions whose rows are read at once; more only takes more memory
 FLUSH_S = 10.0  # for what has been handed over when the log is closed
+GONE_S = 2.0  # for leaving a group whose broker does not answer; the session ends by itself
 LOOK_S = 0.005  # between two looks whether it is all acked
 
 _PRODUCER = {
@@ -43,6 +46,11 @@ _REFUSED = frozenset(
         KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
         KafkaError._INVALID_ARG,
     }
+)
+
+
+_FORBIDDEN = frozenset(  # trying on changes nothing; somebody must give the right
+    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 )
 
 
@@ -65,8 +73,10 @@ class KafkaLog:
         self._table = table
         own = {"group.id": group, "client.id": client_id}
         self._member = Member(connection, topic, reads_from, own)
+        self._calls = CallReader(connection)
         self._prompt = connection.producer(**_PRODUCER)
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
+        self._alone: Producer | None = None  # made when it is needed: hardly ever
         self._unacked = 0
         self._loading = asyncio.Semaphore(LOADING_MOST)
         self._acks: list[tuple[Append, int, KafkaError | None]] = []
@@ -82,6 +92,7 @@ class KafkaLog:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._beating.start()
+        self._calls.start(sink)
         self._member.start(sink)
 
     # -- writing ---------------------------------------------------------------------------------
@@ -95,9 +106,8 @@ class KafkaLog:
         def delivered(error: KafkaError | None, message: Message) -> None:
             self._acks.append((append, message.offset() or 0, error))
 
-        in_bulk = self._unacked > PROMPT_MOST or append.topic == self._table
         try:
-            (self._bulk if in_bulk else self._prompt).produce(
+            self._producer_of(append).produce(
                 append.topic, append.value, append.key, append.partition,
                 on_delivery=delivered, headers=append.headers,  # type: ignore[arg-type]
             )  # fmt: skip
@@ -110,6 +120,14 @@ class KafkaLog:
             self._awaits = True
             self._awaited.set()
         return True
+
+    def _producer_of(self, append: Append) -> Producer:
+        if append.alone:
+            if self._alone is None:
+                self._alone = self._connection.producer(**_PRODUCER, **{"batch.num.messages": 1})
+            return self._alone
+        in_bulk = self._unacked > PROMPT_MOST or append.topic == self._table
+        return self._bulk if in_bulk else self._prompt
 
     def _beat(self) -> None:
         """Have delivery reports served while some are awaited.
@@ -128,9 +146,11 @@ class KafkaLog:
         self._beaten = False
         self._prompt.poll(0)
         self._bulk.poll(0)
+        if self._alone is not None:
+            self._alone.poll(0)
         acks, self._acks = self._acks, []
         self._acked(acks)
-        if not self._acks and not len(self._prompt) and not len(self._bulk):
+        if not self._acks and not self._unacked:
             self._awaits = False
             self._awaited.clear()
 
@@ -147,6 +167,11 @@ class KafkaLog:
     def _failed(self, append: Append, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:  # this producer writes no more
             self._sink.broken(self._connection.error(error))
+        elif error.code() in _FORBIDDEN:
+            self._sink.broken(self._connection.error(error, f"topic {append.topic}"))
+        elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE and not append.alone:
+            append.alone = True  # perhaps only all of them together were: each is asked by itself
+            self.append(append)
         else:
             self._sink.failed(append, describe(error), final=error.code() in _REFUSED)
 
@@ -163,6 +188,14 @@ class KafkaLog:
     def resume(self, partitions: Iterable[int]) -> None:
         """Fetch these (again)."""
         self._member.resume(partitions)
+
+    def follow(self, partition: int, delays: Mapping[str, int]) -> None:
+        """Follow delay topics."""
+        self._calls.follow(partition, delays)
+
+    def unfollow(self, partition: int) -> None:
+        """Follow them no more."""
+        self._calls.unfollow(partition)
 
     async def high_watermark(self, partition: int) -> int:
         """Ask the broker for the log's high watermark.
@@ -187,19 +220,25 @@ class KafkaLog:
         """Flush, leave the group, end the threads.
 
         All that time the beat goes on: leaving the group asks for a last checkpoint, which waits
-        for its acks.
+        for its acks. With a broker that is gone nobody can take leave, and it is not tried long.
         """
-        await self._flushed()
-        await self._member.stop()
-        await self._flushed()
+        answers = await self._flushed()
+        await self._calls.stop()
+        await self._member.stop(LEAVE_S if answers else GONE_S)
+        if answers:
+            await self._flushed()
         self._ends.set()
         self._awaited.set()
         if self._beating.is_alive():
             await asyncio.to_thread(self._beating.join)
 
-    async def _flushed(self) -> None:
-        """Wait for acks, which the loop serves meanwhile; a flush would serve them elsewhere."""
+    async def _flushed(self) -> bool:
+        """Wait for acks, which the loop serves meanwhile; a flush would serve them elsewhere.
+
+        Returns whether all have come.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_S):
                 while self._unacked or self._full:
                     await asyncio.sleep(LOOK_S)
+        return not self._unacked and not self._full

@@ -17,6 +17,7 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupTopicPartitions,
+    KafkaError,
     KafkaException,
     TopicPartition,
 )
@@ -30,7 +31,7 @@ from minuet.kafka.patience import patiently
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BATCH = 1_000
 REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
-LEAVE_S = 5.0  # for the rest of leaving a group
+LEAVE_S = REVOKE_S + 5.0  # and the rest of leaving a group
 WAIT_S = 0.1  # for a loop that is far behind; then a poll, which serves rebalances
 SLICE_S = 0.003  # how long a command may have to wait meanwhile
 
@@ -63,6 +64,7 @@ class Member:
         self._connection = connection
         self._topic = topic
         self._reads_from = reads_from
+        self._group = own["group.id"]
         self._consumer: Consumer = connection.consumer(**_CONSUMER, **own)
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._lead = Lead()
@@ -80,11 +82,11 @@ class Member:
         )  # fmt: skip
         self._thread.start()
 
-    async def stop(self) -> None:
+    async def stop(self, patience_s: float = LEAVE_S) -> None:
         """Leave the group, which gives back what is assigned, and end the thread."""
         self._ends.set()
         if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join, REVOKE_S + LEAVE_S)
+            await asyncio.to_thread(self._thread.join, patience_s)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -95,7 +97,8 @@ class Member:
             self._obey()
         except KafkaException as failure:
             if not self._ends.is_set():
-                self._tell(self._sink.broken, self._connection.error(failure))
+                about = self._about(failure.args[0], self._reads_from)
+                self._tell(self._sink.broken, self._connection.error(failure, about))
         except Exception as error:  # a thread must not end in silence
             self._tell(self._sink.broken, error)
         finally:
@@ -126,10 +129,17 @@ class Member:
             self._obey()
         return far
 
+    def _about(self, error: KafkaError, group: str) -> str:
+        """What an error is about, for a person who has to give a right."""
+        of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+        return f"group {group}" if of_group else f"topic {self._topic}"
+
     def _deliver(self, partition: int, read: Read) -> None:
         self._lead.delivered(read.items, read.size)
         if read.error is not None:
-            self._sink.broken(self._connection.error(read.error))
+            self._sink.broken(
+                self._connection.error(read.error, self._about(read.error, self._group))
+            )
             return
         if read.records:
             self._sink.read(partition, read.records)

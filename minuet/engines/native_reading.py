@@ -19,6 +19,7 @@ from minuet.engines.native_records import lasts
 from minuet.errors import BrokerError
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.patience import patiently
+from minuet.kafka.reading import is_of_group
 
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ def _position(messages: Iterable[Message]) -> int:
             position = max(position, offset + 1)
         elif error.code() == KafkaError._PARTITION_EOF:
             position = max(position, offset)
-        elif lasts(error):
+        elif lasts(error) and not is_of_group(error):
             raise KafkaException(error)
     return position
 

@@ -9,7 +9,7 @@ import asyncio
 import heapq
 from dataclasses import dataclass, field
 
-from minuet.core.due import Ahead, Slot
+from minuet.core.due import FOREVER, Ahead, Slot
 from minuet.core.plan import Plan
 from minuet.core.state import Entry, State
 from minuet.core.table import Table
@@ -152,6 +152,15 @@ class Partition:
         if len(self._timers) > 2 * len(self._armed) + STALE_TIMERS_MOST:
             self._timers = [(when, key) for key, when in self._armed.items()]
             heapq.heapify(self._timers)
+
+    @property
+    def armed(self) -> int:
+        """How many sagas want to be looked at at some time."""
+        return len(self._armed)
+
+    def is_armed(self, key: str, when: int) -> bool:
+        """Whether this saga does, by then."""
+        return self._armed.get(key, FOREVER) <= when
 
     @property
     def next_timer(self) -> int | None:

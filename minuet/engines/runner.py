@@ -24,12 +24,12 @@ from minuet.contracts.codec import Codec
 from minuet.core.settle import Failure
 from minuet.core.state import Entry
 from minuet.engines.driving import Suspended, drive, resume
-from minuet.engines.options import Options
 from minuet.engines.partition import Run
 from minuet.engines.quarantine import NO_GUARD, Guard
 from minuet.engines.verdict import Ended, Unbound, Verdicts, in_words, overdue
 from minuet.errors import MinuetError, UnreadableValue
 from minuet.event.model import Event
+from minuet.settings.worker import Options
 from minuet.step import Context, StepDefinition
 
 _LOG = logging.getLogger("minuet.worker")

@@ -39,6 +39,9 @@ class Owner(Protocol):
     def go_on(self, append: Append, offset: int) -> None:
         """An answer was acked after which a step may go on inline."""
 
+    def put_off(self, append: Append, offset: int) -> None:
+        """That a slot waits was acked."""
+
 
 class Saying:
     """Composes what is to be said and hands it to the loop.
@@ -175,7 +178,9 @@ class Saying:
             step=slot.step.name, slot=slot.id, attempt=slot.attempt + run.tries,
             not_before=self._clock() + delay_ms, error=error,
         )  # fmt: skip
-        self._for(run, self._composer.retrying(slot, state, run.part.number, event))
+        append = self._composer.retrying(slot, state, run.part.number, event)
+        append.acked = self._owner.put_off
+        self._for(run, append)
 
     def _park(self, run: Run, state: State, trouble: Trouble) -> None:
         """Write the dead letter first, then say that a person is needed (rule 8's order)."""

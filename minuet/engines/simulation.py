@@ -20,11 +20,11 @@ from minuet.engines import virtual_time
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
 from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker, Stored
-from minuet.engines.options import Options
 from minuet.engines.unit import Unit
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
 from minuet.event.record import DIGEST, SCHEMA, UnreadableHeaders, base_headers, parse
+from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 
 SOURCE = b"/minuet/simulation"

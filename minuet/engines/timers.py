@@ -37,18 +37,27 @@ class Actor(Protocol):
         """Say and run what is due in a saga."""
 
 
+class Waits(Protocol):
+    """What timers want of calls."""
+
+    def leaves(self, part: Partition, key: str, until: int) -> bool:
+        """Whether a saga that waits for so long needs no timer here."""
+
+
 class Timers:
     """Wakes sagas for which only time has to pass.
 
     Args:
         actor: the loop.
         log: asked for high watermarks.
+        waits: knows which need no timer.
         clock: ms since 1970.
     """
 
-    def __init__(self, actor: Actor, log: Log, clock: Callable[[], int]) -> None:
+    def __init__(self, actor: Actor, log: Log, waits: Waits, clock: Callable[[], int]) -> None:
         self._actor = actor
         self._log = log
+        self._waits = waits
         self._clock = clock
         self._handle: asyncio.TimerHandle | None = None
         self._at = FOREVER
@@ -60,6 +69,8 @@ class Timers:
             return
         now = self._clock()
         when = next_timer(self._actor.plan, state, now)
+        if state.tries and self._waits.leaves(part, state.saga_id, when):
+            when = min([due for _, due in deadlines(self._actor.plan, state)], default=FOREVER)
         if when == FOREVER:
             part.disarm(state.saga_id)
         else:

@@ -20,7 +20,6 @@ from minuet.engines.log import Log
 from minuet.engines.loop import Loop
 from minuet.engines.metering import MeteredLog
 from minuet.engines.native import KafkaLog
-from minuet.engines.options import Options
 from minuet.engines.quarantine import NO_GUARD, Guard, GuardedCodec, Quarantine
 from minuet.engines.unit import Unit
 from minuet.engines.units import Units, unit_name
@@ -28,6 +27,7 @@ from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
+from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 
 _LOG = logging.getLogger("minuet.worker")

@@ -7,9 +7,10 @@ once, so that a wrong address is named within seconds instead of being retried f
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import (
@@ -18,7 +19,11 @@ from confluent_kafka.admin import (
 )
 
 from minuet.errors import BrokerError, UsageError
+from minuet.kafka.reasons import Refused, describe, explain, lasts, refused
 from minuet.kafka.repeats import Repeats
+from minuet.settings import kafka as names
+
+T = TypeVar("T")
 
 REACH_S = 5.0  # a broker that is up answers in milliseconds; one that starts is waited for by `dev`
 
@@ -44,30 +49,45 @@ _CONSUMER: Mapping[str, Any] = {
     "auto.offset.reset": "error",  # "largest", librdkafka's default, skips data in silence
     "fetch.queue.backoff.ms": 10,  # the default makes a fast reader pause for a second
 }
-_KEPT = frozenset(
-    {
-        "acks",
-        "request.required.acks",
-        "enable.idempotence",
-        "partitioner",
-        "enable.auto.commit",
-        "enable.auto.offset.store",
-        "auto.offset.reset",
-    }
-)
+_LASTING_S = 1.0  # after which a reason that no waiting mends is believed
+
+
+class _SaidOtherwise(logging.Filter):
+    """Drops librdkafka's lines that tell a person nothing.
+
+    A setting that another kind of client has is no mistake; and why a connection failed is told by
+    the error callback too, in plain words.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it."""
+        line = record.getMessage()
+        if "and will be ignored by this" in line:
+            return False
+        return not line.startswith("FAIL ") or _LOG.isEnabledFor(logging.INFO)
+
+
+_LOG.addFilter(_SaidOtherwise())
 
 
 class _Trouble:
-    """What a client's error callback said last: often the only place that says why."""
+    """What the clients' error callbacks said last: often the only place that says why."""
 
     def __init__(self) -> None:
         self.last: KafkaError | None = None
+        self.since = 0.0
+        self.reached = False
 
-    def __call__(self, error: KafkaError) -> None:
+    def reset(self) -> None:
+        """The broker was reached: what was wrong before is no longer the reason."""
+        self.last, self.reached = None, True
+
+    def note(self, error: KafkaError) -> bool:
+        """Keep it, if it is news; one without a reason that follows the reason is none."""
         if error.code() == KafkaError._ALL_BROKERS_DOWN and self.last is not None:
-            return  # it follows the error that says why
-        self.last = error
-        _LOG.warning("%s", describe(error))
+            return False
+        self.last, self.since = error, time.monotonic()
+        return True
 
 
 @dataclass(frozen=True)
@@ -76,32 +96,35 @@ class Connection:
 
     Args:
         bootstrap: `host:port`, more than one joined by commas.
-        options: further settings of librdkafka, as `{"security.protocol": "SASL_SSL"}`.
+        options: further settings of librdkafka, as `{"security.protocol": "SASL_SSL"}`; they win
+            over what Minuet would set for speed.
 
     Raises:
-        UsageError: an option would undo what Minuet promises.
+        UsageError: that is no address, or an option would undo what Minuet promises.
     """
 
     bootstrap: str
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # has passwords
     _trouble: _Trouble = field(default_factory=_Trouble, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if kept := sorted(_KEPT & self.options.keys()):
-            message = f"Kafka option {kept[0]!r} is set by Minuet itself: leave it out"
-            raise UsageError(message)
+        for address in self.bootstrap.split(","):
+            _check_address(address.strip())
+        for name in sorted(self.options):
+            if why := names.refusal(name):
+                raise UsageError(why)
 
     def consumer(self, **over: object) -> Consumer:
         """A consumer that commits nothing by itself; `over` wins over the defaults."""
-        return Consumer(self._settings(_CONSUMER, over))
+        return self._client(Consumer, _CONSUMER, over)
 
     def producer(self, **over: object) -> Producer:
         """An idempotent producer that waits for all replicas; `over` wins over the defaults."""
-        return Producer(self._settings(_PRODUCER, over))
+        return self._client(Producer, _PRODUCER, over)
 
     def admin(self) -> AdminClient:
         """A client for topics, settings and groups."""
-        return AdminClient(self._settings({}, {}))
+        return self._client(AdminClient, {}, {})
 
     def reach(self, topic: str = "", *, timeout_s: float = REACH_S) -> ClusterMetadata:
         """Ask the broker what it has: of `topic`, or of all topics.
@@ -110,69 +133,73 @@ class Connection:
             BrokerError: no answer in time; names the address and why.
         """
         admin = self.admin()
-        try:
-            if topic:
-                found = admin.list_topics(topic, timeout=timeout_s)
+        asked = {"topic": topic} if topic else {}
+        first_s = min(_LASTING_S, timeout_s)
+        for wait_s in (first_s, timeout_s - first_s):
+            try:
+                found = admin.list_topics(**asked, timeout=wait_s)
+            except KafkaException as failure:
+                failed = failure
             else:
-                found = admin.list_topics(timeout=timeout_s)
-        except KafkaException as failure:
+                self._trouble.reset()
+                return found
             admin.poll(0)  # serves the error callback, which knows more than the timeout does
-            raise self.error(failure) from failure
-        self._trouble.last = None  # what was wrong before is no longer the reason
-        return found
+            if wait_s == timeout_s or (self._trouble.last and lasts(self._trouble.last)):
+                break
+        raise self.error(failed) from failed
 
-    def error(self, failure: KafkaException | KafkaError) -> BrokerError:
-        """The error to raise for a failed call: which broker, what, and why when it is known."""
+    def error(self, failure: KafkaException | KafkaError, about: str = "") -> BrokerError:
+        """The error to raise for a failed call: which broker, what, and why when it is known.
+
+        Args:
+            failure: of the call.
+            about: the topic or group it was about, as `topic orders.events`.
+        """
         error = failure if isinstance(failure, KafkaError) else failure.args[0]
-        message = f"Kafka at {self.bootstrap}: {describe(error)}"
+        text = explain(error, self._trouble.last, reached=self._trouble.reached)
+        return BrokerError(": ".join(part for part in (self.name, about, text) if part))
+
+    def reason(self, since: float) -> str:
+        """What the clients have said since then of why it does not work; empty for nothing."""
         why = self._trouble.last
-        if why is not None and why.code() != error.code() and error.code() in _VAGUE:
-            message += f" ({describe(why)})"
-        elif error.code() in _VAGUE and error.code() != KafkaError._MSG_TIMED_OUT:
-            message += "; is it running?"
-        return BrokerError(message)
+        return describe(why) if why is not None and self._trouble.since >= since else ""
 
-    def _settings(self, defaults: Mapping[str, Any], over: Mapping[str, object]) -> dict[str, Any]:
-        address = {"bootstrap.servers": self.bootstrap, "error_cb": self._trouble}
-        return {**_CLIENT, **defaults, **address, **self.options, **over}
+    @property
+    def name(self) -> str:
+        """For messages: where, and as whom."""
+        user = self.options.get("sasl.username", "")
+        return f"Kafka at {self.bootstrap}" + (f" (user {user})" if user else "")
 
+    def _client(
+        self, kind: Callable[[dict[str, Any]], T], defaults: Mapping[str, Any],
+        over: Mapping[str, object],
+    ) -> T:  # fmt: skip
+        address = {"bootstrap.servers": self.bootstrap, "error_cb": self._heard}
+        try:
+            return kind({**_CLIENT, **defaults, **over, **address, **self.options})
+        except KafkaException as failure:
+            raise UsageError(refused(failure.args[0].str(), self.options).why) from failure
 
-_VAGUE = frozenset(
-    {
-        KafkaError._TRANSPORT,
-        KafkaError._TIMED_OUT,
-        KafkaError._MSG_TIMED_OUT,
-        KafkaError._ALL_BROKERS_DOWN,
-    }
-)
-
-_IN_WORDS: Mapping[int, str] = {
-    KafkaError._TRANSPORT: "the connection was refused or lost",
-    KafkaError._ALL_BROKERS_DOWN: "no broker can be reached",
-    KafkaError._RESOLVE: "the host name is not known",
-    KafkaError._TIMED_OUT: "no answer in time",
-    KafkaError._MSG_TIMED_OUT: "not acknowledged in time; it may or may not have been written",
-    KafkaError._AUTHENTICATION: "the login was refused: check user, password and mechanism",
-    KafkaError.SASL_AUTHENTICATION_FAILED: "the login was refused: check user and password",
-    KafkaError._SSL: "the TLS handshake failed: check certificate and security.protocol",
-    KafkaError._QUEUE_FULL: "the producer's queue is full",
-    KafkaError._UNKNOWN_TOPIC: "the topic does not exist: `minuet topics apply WORKFLOW` makes it",
-    KafkaError.UNKNOWN_TOPIC_OR_PART: (
-        "the topic does not exist: `minuet topics apply WORKFLOW` makes it"
-    ),
-    KafkaError._UNKNOWN_PARTITION: "the topic has no such partition",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "this user may not use the topic",
-    KafkaError.GROUP_AUTHORIZATION_FAILED: "this user may not use the consumer group",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "this user may not do that on this cluster",
-    KafkaError.MSG_SIZE_TOO_LARGE: "the record is larger than the topic takes",
-    KafkaError.NOT_ENOUGH_REPLICAS: "too few replicas are in sync to take a write safely",
-    KafkaError._AUTO_OFFSET_RESET: "records that were to be read are no longer there",
-}
+    def _heard(self, error: KafkaError) -> None:
+        if self._trouble.note(error):
+            # Before the first answer it is the error that a command ends with.
+            level = logging.WARNING if self._trouble.reached else logging.INFO
+            _LOG.log(level, "%s: %s", self.name, describe(error))
 
 
-def describe(error: KafkaError) -> str:
-    """Say what a Kafka error means, in one sentence that keeps Kafka's own name for it."""
-    words = _IN_WORDS.get(error.code())
-    if words is None:
-        return f"{error.str()} [{error.name()}]"
-    return f"{words} [{error.name()}]"
+def wrong_option(options: Mapping[str, str]) -> Refused | None:
+    """What librdkafka has against these settings; asks no broker."""
+    if not options:
+        return None
+    try:
+        AdminClient({**_CLIENT, **options})
+    except KafkaException as failure:
+        return refused(failure.args[0].str(), options)
+    return None
+
+
+def _check_address(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        message = f"{address!r} is no address of a broker: write HOST:PORT, as localhost:9092"
+        raise UsageError(message)

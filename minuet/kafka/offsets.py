@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.reading import partitions
+from minuet.kafka.reading import bounds, partitions
 
 
 def watermarks(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
@@ -20,12 +20,7 @@ def watermarks(connection: Connection, topic: str) -> dict[int, tuple[int, int]]
     numbers = partitions(connection, topic)
     consumer = connection.consumer()
     try:
-        return {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=REACH_S)
-            for number in numbers
-        }
-    except KafkaException as failure:
-        raise connection.error(failure) from failure
+        return {number: bounds(connection, consumer, topic, number) for number in numbers}
     finally:
         consumer.close()
 
@@ -44,7 +39,7 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
         answers = admin.list_consumer_group_offsets(asked, request_timeout=REACH_S)
         found = answers[group].result(REACH_S).topic_partitions or []
     except KafkaException as failure:
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"group {group}") from failure
     return {place.partition: place.offset for place in found if place.offset >= 0}
 
 

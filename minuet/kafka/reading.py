@@ -8,8 +8,7 @@ would wait for records that do not exist.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import cast
 
 from confluent_kafka import (
@@ -24,10 +23,12 @@ from confluent_kafka import (
 from minuet.errors import BrokerError, UsageError
 from minuet.event.record import Headers, Record, parse
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.patience import patiently
 
 _BATCH = 1000
 _STALLED_S = 30.0  # without any record: an open transaction, or a broker that went away
+_AGAIN_S = 0.05
+_LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+_TROUBLED_S = 10.0  # as well, when a client has said that something is wrong
 
 
 def partitions(connection: Connection, topic: str) -> list[int]:
@@ -41,7 +42,7 @@ def partitions(connection: Connection, topic: str) -> list[int]:
     if found.error is not None:
         if found.error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             raise missing(connection, topic)
-        raise connection.error(found.error)
+        raise connection.error(found.error, f"topic {topic}")
     return sorted(found.partitions)
 
 
@@ -78,7 +79,10 @@ def snapshot(
             if messages:
                 heard = monotonic()
             elif monotonic() - heard > _STALLED_S:
-                text = f"Kafka at {connection.bootstrap}: {topic} sent nothing for {_STALLED_S} s"
+                text = f"{connection.name}: topic {topic} sent nothing for {_STALLED_S:.0f} s"
+                raise BrokerError(text)
+            elif (why := connection.reason(heard)) and monotonic() - heard > _TROUBLED_S:
+                text = f"{connection.name}: topic {topic} sends nothing more: {why}"
                 raise BrokerError(text)
             for message in messages:
                 if _before_end(connection, message, ends):
@@ -90,7 +94,13 @@ def snapshot(
 def drain(consumer: Consumer, wait_s: float) -> list[Message]:
     """Wait for a message, then take what is there; `consume` would wait for a whole batch."""
     first = consumer.poll(wait_s)
-    return [] if first is None else [first, *consumer.consume(_BATCH - 1, 0)]
+    found = [] if first is None else [first, *consumer.consume(_BATCH - 1, 0)]
+    return [message for message in found if not is_of_group(message.error())]
+
+
+def is_of_group(error: KafkaError | None) -> bool:
+    """Whether it is about the right to a group: a reader that joins none needs no such right."""
+    return error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
 
 
 def record_of(message: Message) -> Record:
@@ -110,15 +120,27 @@ def _ends(
     """The high watermark of each partition that has something to read."""
     ends = {}
     for number, first in start.items():
-        place = TopicPartition(topic, number)
-        ask = partial(consumer.get_watermark_offsets, place, timeout=REACH_S)
-        try:
-            _, end = patiently(ask)
-        except KafkaException as failure:
-            raise connection.error(failure) from failure
+        _, end = bounds(connection, consumer, topic, number)
         if end > max(first, 0):
             ends[number] = end
     return ends
+
+
+def bounds(connection: Connection, consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
+    """The first offset of a partition, and the next one to be written.
+
+    Raises:
+        BrokerError: the broker does not say.
+    """
+    until = monotonic() + REACH_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=REACH_S)
+        except KafkaException as failure:
+            # As of a topic that is new: its leader is named before it knows that it is one.
+            if failure.args[0].code() not in _LEADERLESS or monotonic() > until:
+                raise connection.error(failure, f"topic {topic}") from failure
+            sleep(_AGAIN_S)
 
 
 def _before_end(connection: Connection, message: Message, ends: dict[int, int]) -> bool:
@@ -126,7 +148,7 @@ def _before_end(connection: Connection, message: Message, ends: dict[int, int]) 
     error = message.error()
     at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
     if error is not None and not at_end:
-        raise connection.error(error)
+        raise connection.error(error, f"topic {message.topic()}" if message.topic() else "")
     number, offset = message.partition(), message.offset()
     end = ends.get(number) if number is not None else None
     if number is None or end is None or offset is None:

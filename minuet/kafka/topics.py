@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -28,7 +28,7 @@ from minuet.kafka.registry import TOPIC as SCHEMA_TOPIC
 from minuet.spec.model import ONE_DAY_MS, SEVEN_DAYS_MS, Spec
 
 _REPLICAS_MOST = 3
-_REQUEST_S = 15.0
+_REQUEST_S = 10.0  # after the broker was reached, which takes 5 s at most
 _FOREVER = "-1"
 _TIMESTAMPS = "message.timestamp.type"
 _LOG_APPEND = "LogAppendTime"
@@ -75,9 +75,11 @@ def plan(spec: Spec) -> tuple[TopicPlan, ...]:
         "min.compaction.lag.ms": str(ONE_DAY_MS),
         "delete.retention.ms": str(SEVEN_DAYS_MS),  # longer than a worker may be away
     }
+    calls = {"cleanup.policy": "delete", "retention.ms": str(ONE_DAY_MS), _TIMESTAMPS: _LOG_APPEND}
     return (
         TopicPlan(spec.log_topic, spec.partitions, {**keep, _TIMESTAMPS: _LOG_APPEND}),
         TopicPlan(spec.table_topic, spec.partitions, rows),
+        *(TopicPlan(topic, spec.partitions, calls) for topic in spec.retry_topics),
         TopicPlan(spec.dead_letter_topic, spec.partitions, keep),
         TopicPlan(SCHEMA_TOPIC, 1, {"cleanup.policy": "compact"}),
     )
@@ -92,6 +94,7 @@ def differences(connection: Connection, plans: Iterable[TopicPlan]) -> list[Diff
     found = connection.reach()
     plans = _placed(plans, found)
     there = [p for p in plans if p.name in found.topics and found.topics[p.name].error is None]
+    _refuse_hidden(connection, [p.name for p in plans if p not in there])
     settings = _settings(connection, [p.name for p in there])
     result = []
     for wanted in plans:
@@ -137,12 +140,12 @@ def check(connection: Connection, spec: Spec) -> None:
     first = wrong[0]
     if first.setting == "partitions":
         message = (
-            f"{first.topic} has {first.now} partitions and the workflow {spec.name} says "
-            f"{first.wanted}: say partitions={first.now} in its saga; another number is a "
-            "migration to a new log, because every key would move"
+            f"{connection.name}: {first.topic} has {first.now} partitions and the workflow "
+            f"{spec.name} says {first.wanted}: say partitions={first.now} in its saga; "
+            "another number is a migration to a new log, because every key would move"
         )
     else:
-        message = f"{connection.bootstrap}: {first}: run `minuet topics apply {spec.name}`"
+        message = f"{connection.name}: {first}: run `minuet topics apply {spec.name}`"
     raise UsageError(message)
 
 
@@ -173,7 +176,10 @@ def _settings(connection: Connection, names: Sequence[str]) -> dict[str, dict[st
     admin = connection.admin()  # must outlive its answers: they are lost with it
     answers = admin.describe_configs(asked, request_timeout=_REQUEST_S)
     return {
-        resource.name: {name: str(e.value) for name, e in _done(connection, future).items()}
+        resource.name: {
+            name: str(entry.value)
+            for name, entry in _done(connection, future, f"topic {resource.name}").items()
+        }
         for resource, future in answers.items()
     }
 
@@ -184,8 +190,8 @@ def _create(
     if not plans:
         return
     new = [NewTopic(p.name, p.partitions, replicas, config=dict(p.config)) for p in plans]
-    for future in admin.create_topics(new, request_timeout=_REQUEST_S).values():
-        _done(connection, future, unless=KafkaError.TOPIC_ALREADY_EXISTS)  # made by another
+    for name, future in admin.create_topics(new, request_timeout=_REQUEST_S).items():
+        _done(connection, future, f"topic {name}", unless=KafkaError.TOPIC_ALREADY_EXISTS)
 
 
 def _alter(connection: Connection, admin: AdminClient, todo: Sequence[Difference]) -> None:
@@ -200,8 +206,8 @@ def _alter(connection: Connection, admin: AdminClient, todo: Sequence[Difference
         for name, changes in entries.items()
     ]
     answers = admin.incremental_alter_configs(asked, request_timeout=_REQUEST_S)
-    for future in answers.values():
-        _done(connection, future)
+    for resource, future in answers.items():
+        _done(connection, future, f"topic {resource.name}")
 
 
 def _await(connection: Connection, plans: Sequence[TopicPlan]) -> None:
@@ -218,18 +224,28 @@ def _await(connection: Connection, plans: Sequence[TopicPlan]) -> None:
         if all(ready):
             return
         if monotonic() > until:
-            message = f"Kafka at {connection.bootstrap}: the new topics have no leader yet"
+            message = f"{connection.name}: the new topics have no leader yet"
             raise BrokerError(message)
         sleep(0.05)
 
 
-def _done(connection: Connection, future: Any, unless: int | None = None) -> Any:
+def _refuse_hidden(connection: Connection, names: Sequence[str]) -> None:
+    """Tell a topic that this user may not see from one that is not there."""
+    if not names:
+        return
+    admin = connection.admin()
+    answers = admin.describe_topics(TopicCollection(list(names)), request_timeout=_REQUEST_S)
+    for name, future in answers.items():
+        _done(connection, future, f"topic {name}", unless=KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
+def _done(connection: Connection, future: Any, about: str, unless: int | None = None) -> Any:
     try:
         return future.result(timeout=_REQUEST_S)
     except KafkaException as failure:
         if failure.args[0].code() != unless:
-            raise connection.error(failure) from failure
+            raise connection.error(failure, about) from failure
     except TimeoutError as failure:
-        message = f"Kafka at {connection.bootstrap}: no answer within {_REQUEST_S:.0f} s"
+        message = f"{connection.name}: {about}: no answer within {_REQUEST_S:.0f} s"
         raise BrokerError(message) from failure
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import Future
 from threading import Event as Flag
@@ -19,6 +18,7 @@ from minuet.kafka.reading import partitions
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.publish.envelope import Envelope, Sealed
+from minuet.settings.reading import read
 
 # librdkafka tries on for 5 minutes by itself; a caller that waits wants to know sooner.
 DELIVERY_MS = 30_000
@@ -50,8 +50,9 @@ class Publisher:
         workflow: the workflow's name.
         key: the field of the events that is the saga's id.
         models: the event types to publish.
-        bootstrap: the broker; else the environment's `MINUET_BOOTSTRAP_SERVERS`.
-        options: further settings of librdkafka.
+        bootstrap: the broker; without it the environment's `MINUET_BOOTSTRAP_SERVERS`, with the
+            settings of its `MINUET_KAFKA__…` variables.
+        options: further settings of librdkafka; they win over those of the environment.
         source: CloudEvents' `source`; else `/<workflow>/publisher`.
     """
 
@@ -64,11 +65,14 @@ class Publisher:
         options: Mapping[str, str] | None = None,
         source: str = "",
     ) -> None:
-        bootstrap = bootstrap or os.environ.get("MINUET_BOOTSTRAP_SERVERS", "")
+        of_environment: Mapping[str, str] = {}
+        if not bootstrap:  # a login is only for the broker that is named beside it
+            found = read().settings
+            bootstrap, of_environment = found.bootstrap, found.kafka
         if not bootstrap:
             message = "no broker: give Publisher(bootstrap=...) or set MINUET_BOOTSTRAP_SERVERS"
             raise UsageError(message)
-        self._connection = Connection(bootstrap, options or {})
+        self._connection = Connection(bootstrap, {**of_environment, **(options or {})})
         self._place = (workflow, key, models, source)
         self._contents: dict[str, bytes] = {}
         self._lock = Lock()
@@ -89,10 +93,9 @@ class Publisher:
         """
         workflow, key, models, source = self._place
         partitions(self._connection, f"{workflow}.events")
-        timeout = self._connection.options.get("message.timeout.ms", DELIVERY_MS)
         # First, because an idempotent producer takes half a second to begin.
         topic = f"{workflow}.events"
-        writer = Writer(self._connection, topic, **{"message.timeout.ms": timeout})
+        writer = Writer(self._connection, topic, **{"message.timeout.ms": DELIVERY_MS})
         codec = Codec(models, TopicRegistry(self._connection))
         self._envelope = Envelope(workflow, key, models, codec, source)
         codec.register()

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 SEVEN_DAYS_MS = 7 * 24 * 3600 * 1000
 ONE_DAY_MS = 24 * 3600 * 1000
 
+DELAYS = {"10s": 10_000, "1m": 60_000, "10m": 600_000}  # of the topics of wake-up calls
+
 CATEGORIES = ("retry", "reject", "poison", "bug")  # what an exception of a step may mean
 
 
@@ -139,6 +141,11 @@ class Spec:
     def table_topic(self) -> str:
         """The compacted topic of saga rows."""
         return f"{self.name}.sagas"
+
+    @property
+    def retry_topics(self) -> dict[str, int]:
+        """The topics of wake-up calls, each with how long its records wait, in ms."""
+        return {f"{self.name}.retry.{delay}": ms for delay, ms in DELAYS.items()}
 
     @property
     def dead_letter_topic(self) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-import tomllib
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,10 +19,11 @@ from typing import Any, NoReturn
 
 from minuet.errors import DefinitionError, MinuetError, UsageError
 from minuet.saga import Saga
+from minuet.settings.file import FILE, folder_of, line_of, table
 from minuet.spec.assemble import Workflow, assemble
 from minuet.step import StepDefinition, definition_of
 
-FILE = "pyproject.toml"
+KEYS = ("saga", "steps")  # of a workflow's table
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,16 @@ class Project:
         """Where the workflows are named."""
         return self.folder / FILE
 
-    def refuse(self, message: str, mend: str) -> NoReturn:
-        """Raise the error that names the file, what is wrong in it and how to mend it."""
-        raise DefinitionError(message, file=str(self.file), line=1, mend=mend)
+    def refuse(self, message: str, mend: str, *path: str) -> NoReturn:
+        """Raise the error that names the file, what is wrong in it and how to mend it.
+
+        Args:
+            message: what is wrong.
+            mend: how to mend it.
+            path: of the key below `workflows` that is wrong.
+        """
+        line = line_of(self.folder, ("workflows", *path))
+        raise DefinitionError(message, file=str(self.file), line=line, mend=mend)
 
     def load(self, name: str) -> Workflow:
         """Import the modules of a workflow and assemble it."""
@@ -58,44 +65,48 @@ class Project:
             raise UsageError(message)
         key = f"[tool.minuet.workflows.{name}]"
         if not isinstance(table, dict) or not isinstance(table.get("saga"), str):
-            self.refuse(f"{key} has no saga", f'write saga = "coordinators.{name}:{name}"')
+            self.refuse(f"{key} has no saga", f'write saga = "coordinators.{name}:{name}"', name)
         steps = table.get("steps")
         if not isinstance(steps, list) or not all(isinstance(s, str) for s in steps) or not steps:
-            self.refuse(f"{key} has no steps", f'write steps = ["streams.{name}"]')
+            self.refuse(f"{key} has no steps", f'write steps = ["streams.{name}"]', name)
+        for unknown in table.keys() - set(KEYS):
+            message = f"{key} has a key {unknown!r}, which nobody reads"
+            self.refuse(message, f"write {' and '.join(KEYS)}, and nothing else", name, unknown)
         return table
 
     def _saga(self, name: str, written: str) -> Saga:
         module_name, _, attribute = written.partition(":")
-        found = getattr(self._import(module_name), attribute, None)
+        found = getattr(self._import(module_name, (name, "saga")), attribute, None)
         if not isinstance(found, Saga):
             mend = f'write saga = "module:attribute", as "coordinators.{name}:{name}"'
-            self.refuse(f"{written!r} is not a saga", mend)
+            self.refuse(f"{written!r} is not a saga", mend, name, "saga")
         if found.name != name:
             mend = f"write [tool.minuet.workflows.{found.name}], or rename the saga"
-            self.refuse(f"workflow {name!r} names the saga {found.name!r}", mend)
+            self.refuse(f"workflow {name!r} names the saga {found.name!r}", mend, name, "saga")
         return found
 
     def _steps(self, name: str, written: Iterable[str]) -> list[StepDefinition]:
         """The steps that stand in these modules and below them, in order, each once."""
         found: dict[str, StepDefinition] = {}
-        for module in (module for root in written for module in self._walk(root)):
+        for module in (module for root in written for module in self._walk(root, name)):
             for value in vars(module).values():
                 definition = definition_of(value)
                 if definition is not None and definition.function.__module__ == module.__name__:
                     found[f"{module.__name__}.{definition.function.__qualname__}"] = definition
         if not found:
             key = f"[tool.minuet.workflows.{name}]"
-            self.refuse(f"the modules of {key} hold no step", "mark functions with @step")
+            mend = "mark functions with @step"
+            self.refuse(f"the modules of {key} hold no step", mend, name, "steps")
         return list(found.values())
 
-    def _walk(self, root: str) -> Iterable[ModuleType]:
-        module = self._import(root)
+    def _walk(self, root: str, workflow: str) -> Iterable[ModuleType]:
+        module = self._import(root, (workflow, "steps"))
         yield module
         for below in pkgutil.iter_modules(getattr(module, "__path__", ()), f"{root}."):
             if not below.name.endswith(".__main__"):
-                yield from self._walk(below.name)
+                yield from self._walk(below.name, workflow)
 
-    def _import(self, name: str) -> ModuleType:
+    def _import(self, name: str, asked_by: tuple[str, str]) -> ModuleType:
         try:
             return importlib.import_module(name)
         except MinuetError:
@@ -103,7 +114,7 @@ class Project:
         except Exception as failed:
             if isinstance(failed, ModuleNotFoundError) and f"{name}.".startswith(f"{failed.name}."):
                 mend = f"name a module that can be imported from {self.folder}"
-                self.refuse(f"there is no module {failed.name!r}", mend)
+                self.refuse(f"there is no module {failed.name!r}", mend, *asked_by)
             last = traceback.extract_tb(failed.__traceback__)[-1]
             message = f"importing {name} failed: {type(failed).__name__}: {failed}"
             raise DefinitionError(message, file=last.filename, line=last.lineno or 0) from failed
@@ -115,19 +126,15 @@ def find(project: Path | None = None) -> Project:
     Raises:
         UsageError: there is none, or it cannot be read.
     """
-    start = (project or Path.cwd()).resolve()
-    places = (start,) if project else (start, *start.parents)
-    folder = next((p for p in places if (p / FILE).is_file()), None)
-    if folder is None:
-        where = f"{start}" if project else f"{start} or above"
+    folder = folder_of(project)
+    if not (folder / FILE).is_file():
+        where = f"{folder}" if project else f"{folder} or above"
         message = f"no {FILE} in {where}: go to the project's folder, or name it with --project"
         raise UsageError(message)
-    try:
-        read = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as bad:
-        message = f"{folder / FILE} cannot be read: {bad}"
-        raise UsageError(message) from bad
-    workflows = read.get("tool", {}).get("minuet", {}).get("workflows", {})
+    workflows = table(folder).get("workflows", {})
+    if not isinstance(workflows, dict):
+        message = f"{folder / FILE}: workflows is not a table: write [tool.minuet.workflows.NAME]"
+        raise UsageError(message)
     return Project(folder, workflows)
 
 

@@ -9,8 +9,8 @@ from minuet.engines import virtual_time
 from minuet.engines.log import Log
 from minuet.engines.memory import MemoryLog
 from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker, Stored
-from minuet.engines.options import Options
 from minuet.event.record import Headers
+from minuet.settings.worker import Options
 from tests.engines.world import OPTIONS, Worker, World
 
 

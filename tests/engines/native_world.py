@@ -9,12 +9,12 @@ from uuid import uuid4
 from minuet.engines.log import Log
 from minuet.engines.model_broker import Stored
 from minuet.engines.native import KafkaLog
-from minuet.engines.options import Options
 from minuet.engines.worker import now_ms
 from minuet.event.record import Headers
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
+from minuet.settings.worker import Options
 from tests.engines.world import OPTIONS, Worker, World
 
 

@@ -17,7 +17,6 @@ from minuet.core.table import Table
 from minuet.engines.log import Log
 from minuet.engines.loop import Loop
 from minuet.engines.model_broker import Stored
-from minuet.engines.options import Options
 from minuet.engines.worker import Assignment, unit_of
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
@@ -32,6 +31,7 @@ from minuet.event.record import (
     parse,
 )
 from minuet.kafka.partitioner import partition_of
+from minuet.settings.worker import Options
 from minuet.spec.model import BreakerSpec
 from tests.engines.trips import Desk, TripAsked, trips
 

@@ -54,11 +54,19 @@ def trap() -> Iterator[str]:
             listener.accept()
 
 
+LOGIN = {"MINUET_KAFKA__SECURITY_PROTOCOL": "SASL_SSL", "MINUET_KAFKA__SASL_USERNAME": "ann"}
+
+
 def start(folder: Path, *arguments: str, bootstrap: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "minuet", "demo", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "MINUET_BOOTSTRAP_SERVERS": bootstrap},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "MINUET_BOOTSTRAP_SERVERS": bootstrap,
+            **(LOGIN if bootstrap else {}),
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -62,5 +62,34 @@ def test_a_project_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"pyproject\.toml: "):
-        common.settings(tmp_path)
+    with pytest.raises(UsageError, match=r"pyproject\.toml cannot be read: "):
+        common.connection("kafka:1", tmp_path)
+
+
+def test_the_login_that_is_set_goes_to_the_broker_that_was_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINUET_KAFKA__SECURITY_PROTOCOL", "SSL")
+    assert common.connection("", project).options == {"security.protocol": "SSL"}
+
+
+def test_the_projects_own_broker_is_never_logged_in_to(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINUET_KAFKA__SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("MINUET_KAFKA__SOCKET_KEEPALIVE_ENABLE", "true")
+    for typed in ("running:1", ""):
+        monkeypatch.setenv("MINUET_BOOTSTRAP_SERVERS", "running:1")
+        assert common.connection(typed, project).options == {"socket.keepalive.enable": "true"}
+
+
+def test_a_variable_that_looks_misspelt_is_pointed_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MINUET_BOOTSTRAP_SERVER", "x")
+    monkeypatch.setenv("MINUET_SERVICE_HOST", "10.0.0.1")  # as Kubernetes sets it for a service
+    common.connection("", project)
+    assert capsys.readouterr().err == (
+        "minuet: warning: there is no setting MINUET_BOOTSTRAP_SERVER; "
+        "did you mean MINUET_BOOTSTRAP_SERVERS?\n"
+    )

@@ -15,12 +15,12 @@ from minuet.core.plan import compile_plan
 from minuet.core.settle import Failure
 from minuet.core.state import Entry, Place
 from minuet.engines.log import Position
-from minuet.engines.options import Options
 from minuet.engines.partition import Partition, Run
 from minuet.engines.runner import Runner
 from minuet.engines.verdict import Ended, Verdicts
 from minuet.errors import BrokerError
 from minuet.event.model import Event
+from minuet.settings.worker import Options
 from minuet.step import StepDefinition, definition_of, step
 from tests.engines.trips import Desk, RoomReserved, TripAsked, trips
 

@@ -30,6 +30,9 @@ def test_all_topics_of_a_workflow_have_its_partitions_and_the_schemas_one() -> N
     assert partitions == {
         "parcels.events": 6,
         "parcels.sagas": 6,
+        "parcels.retry.10s": 6,
+        "parcels.retry.1m": 6,
+        "parcels.retry.10m": 6,
         "parcels.dead-letters": 6,
         "minuet.schemas": 1,
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a unit runs.
+    """How a unit runs: the table `[tool.minuet.worker]`.
 
     Args:
         in_flight: handlers at once, beside those in threads.
@@ -16,18 +18,21 @@ class Options:
         threads: for sync steps with resources, so many at once, and as many again for calls that
             outlast their step's timeout.
         late: runs past their timeout that are waited for; then the oldest is cancelled.
+        timers: of waits, in each partition, that are kept in memory; beyond these a long wait is
+            left to a record on a delay topic.
         grace_s: how long a stop waits for handlers that run.
         append_again_s: after an append whose result is unknown.
     """
 
-    in_flight: int = 1_000
-    window: int = 4_000
-    checkpoint_ms: int = 200
-    checkpoint_records: int = 5_000
-    threads: int = 32
-    late: int = 500
-    grace_s: float = 10.0
-    append_again_s: float = 0.1
+    in_flight: PositiveInt = 1_000
+    window: PositiveInt = 4_000
+    checkpoint_ms: PositiveInt = 200
+    checkpoint_records: PositiveInt = 5_000
+    threads: PositiveInt = 32
+    late: PositiveInt = 500
+    timers: NonNegativeInt = 20_000
+    grace_s: PositiveFloat = 10.0
+    append_again_s: PositiveFloat = 0.1
 
 
 DEFAULTS = Options()

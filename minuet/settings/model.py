@@ -1,0 +1,39 @@
+"""All that can be set; the table in docs/guide/configuration.md says the same in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from minuet.settings.worker import Options
+
+TABLES = ("kafka", "worker")  # the settings that are tables; the others are single values
+
+
+class Settings(BaseSettings):
+    """The settings of a project; a new one is a new field here, or in a table that is one.
+
+    Args:
+        bootstrap: the broker, `host:port`, more than one joined by commas; empty: not named.
+        kafka: librdkafka's settings, by its own names.
+        worker: how a unit runs.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    bootstrap: str = ""
+    kafka: dict[str, str] = Field(default_factory=dict)
+    worker: Options = Field(default_factory=Options)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """No source but what is given: `read` joins them, to know where each value is from."""
+        return (init_settings,)

@@ -1,0 +1,154 @@
+"""A retry storm in virtual time: ten minutes without the bank, a worker killed in the middle.
+
+STORM_PER_S sets how many orders come in a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+
+from bench.storm_saga import REFUSED_EVERY, OrderPlaced, SickBank, workflow
+from minuet.core.state import Status
+from minuet.engines import virtual_time
+from minuet.engines.gates import KNOWN_MOST
+from minuet.engines.loop import Loop
+from minuet.engines.model_broker import Stored
+from minuet.engines.simulation import Outcome, Settings, Simulation
+from minuet.event.record import TYPE
+from minuet.settings.worker import Options
+
+PER_S = int(os.environ.get("STORM_PER_S", "5"))
+CALM_S, DOWN_S, AFTER_S = 30, 600, 30
+KILLED_S = CALM_S + DOWN_S / 2
+IN_FLIGHT = 50
+PAID = ("pay", "refund")
+
+
+class Watch:
+    """The most that a worker had in hand at any second of the storm."""
+
+    def __init__(self) -> None:
+        self.most: Counter[str] = Counter()
+
+    def look(self, loop: Loop) -> None:
+        parts = loop.parts.values()
+        [breaker] = loop.breakers()
+        for name, now in (
+            ("runs", sum(len(part.runs) for part in parts)),
+            ("timers", sum(part.armed for part in parts)),
+            ("waiting", breaker.waiting),
+        ):
+            self.most[name] = max(self.most[name], now)
+
+
+class Storm:
+    """One run, in virtual time."""
+
+    def __init__(self) -> None:
+        self.effects: Counter[tuple[str, str]] = Counter()
+        self.keys: set[str] = set()
+        self.watch = Watch()
+
+    def note(self, what: str, order_id: str, key: str) -> None:
+        if key not in self.keys:
+            self.keys.add(key)
+            self.effects[what, order_id] += 1
+
+    async def run(self) -> Outcome:
+        time = virtual_time.running()
+        bank = SickBank(lambda: CALM_S <= time.time() < CALM_S + DOWN_S, self.note)
+        settings = Settings(workers=1, options=Options(in_flight=IN_FLIGHT))
+        simulation = Simulation(workflow("storm", bank, open_for="10s"), 1, settings)
+        await simulation.start(0)
+        for number in range(PER_S * (CALM_S + DOWN_S + AFTER_S)):
+            event = OrderPlaced(order_id=f"order-{number}", number=number)
+            time.call_later(number / PER_S, simulation.publish, event)
+        for second in range(CALM_S + DOWN_S):
+            await asyncio.sleep(1)
+            if second == KILLED_S:
+                simulation.logs[0].kill()
+                simulation.loops.pop(0).abandon()
+                await simulation.start(0)
+            if second > CALM_S:
+                self.watch.look(simulation.loops[0])
+        await time.quiet()
+        await simulation.end()
+        return simulation.outcome(0)
+
+
+@cache
+def storm() -> tuple[Storm, Outcome]:
+    one = Storm()
+    return one, virtual_time.run(one.run())
+
+
+def kinds(outcome: Outcome, kind: str) -> Iterator[Stored]:
+    return (one for one in outcome.log if dict(one.headers)[TYPE] == kind.encode())
+
+
+def since(outcome: Outcome) -> float:
+    """When the first order was placed, in ms."""
+    return min(one.time for one in kinds(outcome, "OrderPlaced"))
+
+
+def branch_ms(outcome: Outcome, begin_s: float, end_s: float) -> list[int]:
+    """How long the branch took that needs no bank, of orders placed in that time, sorted."""
+    first = since(outcome)
+    done = {one.key: one.time for name in ("OrderLabelled", "LabelRefused")
+            for one in kinds(outcome, name)}  # fmt: skip
+    return sorted(
+        done[one.key] - one.time
+        for one in kinds(outcome, "OrderPlaced")
+        if begin_s * 1000 <= one.time - first < end_s * 1000
+    )
+
+
+def p99(found: list[int]) -> int:
+    return found[int(len(found) * 0.99)]
+
+
+def test_what_waits_is_not_in_the_workers_hands() -> None:
+    one, outcome = storm()
+    most = one.watch.most
+    assert most["waiting"] > min(KNOWN_MOST - 1, 0.9 * PER_S * DOWN_S)  # they did wait
+    assert most["waiting"] <= KNOWN_MOST
+    assert most["runs"] <= 4 * IN_FLIGHT
+    assert most["timers"] < PER_S * DOWN_S / 10
+    retrying = sum(1 for _ in kinds(outcome, "StepRetrying"))
+    assert 0 < retrying < 2 * DOWN_S / 10 + 2 * IN_FLIGHT  # about one for each probe
+
+
+def test_the_branch_that_needs_no_bank_is_as_quick_as_ever() -> None:
+    _, outcome = storm()
+    calm = branch_ms(outcome, 0, CALM_S - 1)
+    before, after = branch_ms(outcome, CALM_S, KILLED_S - 1), branch_ms(
+        outcome, KILLED_S + 15, CALM_S + DOWN_S
+    )  # fmt: skip
+    assert p99(before) <= 2 * p99(calm)
+    assert p99(after) <= 2 * p99(calm)
+
+
+def test_a_worker_killed_in_the_middle_is_followed_within_thirty_seconds() -> None:
+    _, outcome = storm()
+    killed = since(outcome) + KILLED_S * 1000
+    answers = [one.time for one in kinds(outcome, "OrderLabelled") if one.time > killed + 1_000]
+    assert min(answers) - killed < 30_000
+
+
+def test_the_backlog_is_drained_and_the_ledger_is_clean() -> None:
+    one, outcome = storm()
+    states = Counter(state.status for state in outcome.sagas.values())
+    count = PER_S * (CALM_S + DOWN_S + AFTER_S)
+    refused = len(range(0, count, REFUSED_EVERY))
+    assert states == {Status.COMPLETED: count - refused, Status.COMPENSATED: refused}
+    assert outcome.letters == ()
+    for key, state in outcome.sagas.items():
+        paid, back = (one.effects[what, key] for what in PAID)
+        assert paid - back == (state.status is Status.COMPLETED), key
+        assert paid <= 1
+    ends = [e.time for kind in ("SagaCompleted", "SagaCompensated") for e in kinds(outcome, kind)]
+    assert max(ends) - since(outcome) < (CALM_S + DOWN_S + AFTER_S + 60) * 1000

@@ -1,0 +1,148 @@
+"""A broker that lets in only who has a password, over TLS, and gives each user few rights."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from minuet.dev import jars, java, kafka_config, network, process
+from minuet.errors import BrokerError
+from minuet.kafka.connection import Connection
+
+MECHANISM = "SCRAM-SHA-512"
+USERS = ("admin", "reader", "nobody")
+START_S = 120.0
+STOP_S = 30.0
+LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
+
+
+@dataclass(frozen=True)
+class SecureBroker:
+    """Where it is, and who may come in.
+
+    Args:
+        bootstrap: its address.
+        plain: the settings of librdkafka that a client needs, all but user and password.
+        passwords: of each user; `admin` may do anything, `nobody` nothing.
+        stranger: a certificate that has nothing to do with it.
+    """
+
+    bootstrap: str
+    plain: dict[str, str]
+    passwords: dict[str, str]
+    stranger: Path
+
+    def options(self, user: str = "admin", password: str = "") -> dict[str, str]:
+        """The settings of a client."""
+        login = {"sasl.username": user, "sasl.password": password or self.passwords[user]}
+        return {**self.plain, **login}
+
+    def connection(self, user: str = "admin") -> Connection:
+        """A connection of Minuet's."""
+        return Connection(self.bootstrap, self.options(user))
+
+    def allow(self, user: str, kind: ResourceType, prefix: str, *operations: AclOperation) -> None:
+        """Give a user rights, and wait until the broker knows them."""
+        wanted = [
+            AclBinding(
+                kind, prefix, ResourcePatternType.PREFIXED, f"User:{user}", "*", operation,
+                AclPermissionType.ALLOW,
+            )
+            for operation in operations
+        ]  # fmt: skip
+        admin: AdminClient = self.connection().admin()
+        for done in admin.create_acls(wanted).values():
+            done.result(START_S)
+        time.sleep(1)  # the answer comes before the broker itself obeys
+
+
+@contextmanager
+def secure_broker(folder: Path) -> Iterator[SecureBroker]:
+    """Start one in `folder`, on ports of its own; gone afterwards."""
+    port, controller_port = network.free_port(), network.free_port()
+    passwords = {user: uuid.uuid4().hex for user in USERS}
+    certificate, stranger = _certificate(folder / "broker"), _certificate(folder / "stranger")
+    config = _configure(folder, (port, controller_port), certificate, passwords["admin"])
+    runtime, class_path = java.find(), jars.class_path(lambda *_: None)
+    tool = kafka_config.command(runtime.path, class_path, folder, "kafka.tools.StorageTool")
+    scram = [f"{MECHANISM}=[name={user},password={word}]" for user, word in passwords.items()]
+    users = [word for one in scram for word in ("--add-scram", one)]
+    cluster = ["format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(config)]
+    subprocess.run([*tool, *cluster, *users], check=True, capture_output=True)
+    server = kafka_config.command(runtime.path, class_path, folder, "kafka.Kafka")
+    child = process.start([*server, str(config)], str(config), folder / "broker.log")
+    plain = {
+        "security.protocol": "SASL_SSL", "sasl.mechanism": MECHANISM,
+        "ssl.ca.location": str(certificate),
+    }  # fmt: skip
+    broker = SecureBroker(f"{network.HOST}:{port}", plain, passwords, stranger)
+    try:
+        _wait(broker, child, folder / "broker.log")
+        yield broker
+    finally:
+        child.stop(STOP_S)
+
+
+def _certificate(path: Path) -> Path:
+    """A certificate that signs itself, with its key in front in `path`.pem."""
+    key, certificate = path.with_suffix(".key"), path.with_suffix(".crt")
+    command = [
+        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        "-subj", f"/CN={path.name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout", str(key), "-out", str(certificate),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    path.with_suffix(".pem").write_text(key.read_text() + certificate.read_text())
+    return certificate
+
+
+def _configure(folder: Path, ports: tuple[int, int], certificate: Path, password: str) -> Path:
+    config = kafka_config.write(folder, *ports)
+    host, (port, controller_port) = network.HOST, ports
+    module = f'{LOGIN} required username="admin" password="{password}";'
+    more = {
+        "inter.broker.listener.name": "SASL_SSL",
+        "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
+        "listeners": f"SASL_SSL://{host}:{port},CONTROLLER://{host}:{controller_port}",
+        "advertised.listeners": f"SASL_SSL://{host}:{port}",
+        "sasl.enabled.mechanisms": MECHANISM,
+        "sasl.mechanism.inter.broker.protocol": MECHANISM,
+        "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": module,
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(certificate.with_suffix(".pem")),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(certificate),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:admin;User:ANONYMOUS",  # the controller, on loopback
+    }
+    written = config.read_text().splitlines()
+    kept = [line for line in written if line.partition("=")[0] not in more]
+    config.write_text("\n".join([*kept, *(f"{k}={v}" for k, v in more.items()), ""]))
+    return config
+
+
+def _wait(broker: SecureBroker, child: process.Process, log: Path) -> None:
+    until = time.monotonic() + START_S
+    while True:
+        try:
+            broker.connection().reach(timeout_s=2)
+        except BrokerError:
+            if not child.is_alive() or time.monotonic() > until:
+                raise AssertionError(log.read_text()) from None
+            time.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,253 @@
+"""A broker that wants TLS and a login: what is wrong is said, on every command, within 15 s."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from confluent_kafka.admin import AclOperation, ResourceType
+
+from minuet import Publisher
+from minuet.errors import BrokerError
+from minuet.kafka import topics
+from minuet.kafka.connection import Connection
+from minuet.settings.environment import variable_of
+from minuet.spec import project as projects
+from tests.integration.in_time import in_time
+from tests.integration.parcels import ROOT, Parcels, parcel
+from tests.integration.secure_broker import SecureBroker, secure_broker
+from tests.integration.test_publish import ParcelSent, sent
+
+pytestmark = pytest.mark.kafka
+
+HUNG_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    with secure_broker(tmp_path_factory.mktemp("secure")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def parcels(tmp_path: Path, secure: SecureBroker) -> Parcels:
+    """A project whose topics are there."""
+    made = Parcels(tmp_path, secure.bootstrap)
+    spec = projects.load(made.name, made.folder).spec
+    topics.apply(secure.connection(), topics.plan(spec))
+    return made
+
+
+COMMANDS = (
+    ("topics", "plan", "{name}"),
+    ("topics", "apply", "{name}"),
+    ("publish", "{name}", "ParcelSent"),
+    ("publish", "{name}", "ParcelSent", "--dry-run", "--check"),
+    ("worker", "{name}"),
+    ("worker", "{name}", "--processes", "2"),
+    ("saga", "list", "{name}"),
+    ("saga", "show", "{name}", "p-1"),
+    ("saga", "history", "{name}", "p-1"),
+    ("verify", "{name}"),
+)
+
+
+def run(
+    parcels: Parcels, options: dict[str, str], *arguments: str, bootstrap: str = ""
+) -> tuple[int, str, str, float]:
+    """Run a command with Kafka's options in the environment; the password in a file."""
+    environ = {variable_of(("kafka", name)): text for name, text in options.items()}
+    if password := environ.pop("MINUET_KAFKA__SASL_PASSWORD", ""):
+        secret = parcels.folder / f"password-{uuid4().hex}"
+        secret.write_text(password)
+        environ["MINUET_KAFKA__SASL_PASSWORD_FILE"] = str(secret)
+    environ["MINUET_BOOTSTRAP_SERVERS"] = bootstrap or parcels.bootstrap
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "minuet", *(word.format(name=parcels.name) for word in arguments)],
+        cwd=parcels.folder, env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        input=parcel(1).decode(), capture_output=True, text=True, timeout=HUNG_S, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr, time.monotonic() - began
+
+
+def said(errors: str) -> str:
+    """The one message; log lines of a worker that was on its way are none."""
+    (message,) = [line for line in errors.splitlines() if line.startswith("minuet: ")]
+    return message.removeprefix("minuet: ")
+
+
+def test_with_the_right_login_everything_works(parcels: Parcels, secure: SecureBroker) -> None:
+    options = secure.options()
+    code, _, errors, _ = run(parcels, options, "topics", "plan", parcels.name)
+    assert code == 0, errors
+    code, out, errors, _ = run(parcels, options, "publish", parcels.name, "ParcelSent")
+    assert (code, "1 published" in out) == (0, True), errors
+    code, out, errors, _ = run(parcels, options, "saga", "history", parcels.name, "p-1")
+    assert (code, "ParcelSent" in out) == (0, True), errors
+    code, out, errors, _ = run(parcels, options, "verify", parcels.name)
+    assert (code, "1 events" in out) == (0, True), errors
+    assert secure.passwords["admin"] not in out + errors
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_wrong_password_is_said_by_every_command(
+    parcels: Parcels, secure: SecureBroker, command: tuple[str, ...]
+) -> None:
+    options = secure.options("reader", "wrong")
+    code, _, errors, seconds = run(parcels, options, *command)
+    assert said(errors) == (
+        f"Kafka at {secure.bootstrap} (user reader): the login was refused: check sasl.username "
+        "and sasl.password [_AUTHENTICATION]"
+    )
+    assert code == 1
+    assert in_time(seconds)
+
+
+def without(options: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: text for name, text in options.items() if name not in names}
+
+
+def wrong_settings(secure: SecureBroker) -> dict[str, tuple[dict[str, str], str]]:
+    good = secure.options()
+    return {
+        "no security at all": ({}, "check security.protocol"),
+        "no TLS": ({**good, "security.protocol": "SASL_PLAINTEXT"}, "check security.protocol"),
+        "no login": (
+            {**without(good, "sasl.mechanism", "sasl.username", "sasl.password"),
+             "security.protocol": "SSL"},
+            "check security.protocol",
+        ),
+        "another mechanism": (
+            {**good, "sasl.mechanism": "PLAIN"},
+            "does not take sasl.mechanism PLAIN: it takes SCRAM-SHA-512",
+        ),
+        "no authority": (without(good, "ssl.ca.location"), "set ssl.ca.location"),
+        "another authority": (
+            {**good, "ssl.ca.location": str(secure.stranger)},
+            "the broker's certificate cannot be verified: set ssl.ca.location",
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["no security at all", "no TLS", "no login", "another mechanism", "no authority",
+     "another authority"],
+)  # fmt: skip
+def test_wrong_security_settings_say_which(
+    parcels: Parcels, secure: SecureBroker, name: str
+) -> None:
+    options, expected = wrong_settings(secure)[name]
+    code, _, errors, seconds = run(parcels, options, "worker", parcels.name)
+    assert expected in said(errors)
+    assert secure.bootstrap in said(errors)
+    assert code == 1
+    assert in_time(seconds)
+
+
+def test_tls_at_a_broker_without_it_is_said(
+    parcels: Parcels, secure: SecureBroker, kafka: str
+) -> None:
+    options = secure.options()
+    code, _, errors, seconds = run(parcels, options, "worker", parcels.name, bootstrap=kafka)
+    assert code == 1
+    assert "does not speak TLS there: check the port, and security.protocol" in said(errors)
+    plain = {**options, "security.protocol": "SASL_PLAINTEXT"}
+    code, _, errors, seconds = run(parcels, plain, "worker", parcels.name, bootstrap=kafka)
+    assert code == 1
+    assert "takes no login there: check the port, and security.protocol" in said(errors)
+    assert in_time(seconds)
+
+
+def test_an_unknown_host_is_said(parcels: Parcels) -> None:
+    where = "no-such-host.invalid:9092"
+    code, _, errors, seconds = run(parcels, {}, "worker", parcels.name, bootstrap=where)
+    assert code == 1
+    assert said(errors) == (
+        f"Kafka at {where}: the host name is not known: check the address [_RESOLVE]"
+    )
+    assert in_time(seconds)
+
+
+def test_a_missing_right_names_the_topic_the_group_and_the_user(
+    parcels: Parcels, secure: SecureBroker
+) -> None:
+    """Each right that is given leads to the next one that is missing."""
+    options, name = secure.options("reader"), parcels.name
+    worker = ("worker", name)
+
+    def refusal(about: str) -> None:
+        code, _, errors, seconds = run(parcels, options, *worker)
+        assert said(errors).startswith(f"Kafka at {secure.bootstrap} (user reader): {about}: ")
+        assert "which an administrator of Kafka can allow" in said(errors)
+        assert code == 1
+        assert in_time(seconds)
+
+    refusal(f"topic {name}.events")
+    see = (AclOperation.DESCRIBE, AclOperation.DESCRIBE_CONFIGS)
+    secure.allow("reader", ResourceType.TOPIC, name, *see)
+    secure.allow("reader", ResourceType.TOPIC, "minuet.", AclOperation.ALL)
+    refusal(f"group {name}")
+    secure.allow("reader", ResourceType.GROUP, name, AclOperation.ALL)
+    refusal(f"topic {name}.events")
+    secure.allow("reader", ResourceType.TOPIC, name, AclOperation.READ)
+    code, _, errors, _ = run(parcels, secure.options(), "publish", name, "ParcelSent")
+    assert code == 0, errors
+    refusal(f"topic {name}.events")  # it may read what to do, and not say what it did
+
+
+def test_a_service_that_publishes_is_told_the_same(parcels: Parcels, secure: SecureBroker) -> None:
+    options = secure.options("nobody", "wrong")
+    publisher = Publisher(
+        parcels.name, "parcel_id", ParcelSent, bootstrap=secure.bootstrap, options=options
+    )
+    began = time.monotonic()
+    with pytest.raises(BrokerError, match="the login was refused"), publisher:
+        pass
+    assert in_time(time.monotonic() - began)
+
+
+def test_a_service_that_publishes_is_set_by_its_environment(
+    parcels: Parcels, secure: SecureBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in secure.options().items():
+        monkeypatch.setenv(variable_of(("kafka", name)), text)
+    monkeypatch.setenv("MINUET_BOOTSTRAP_SERVERS", secure.bootstrap)
+    with Publisher(parcels.name, "parcel_id", ParcelSent) as publisher:
+        assert publisher.publish(sent(1)).offset == 0
+
+
+def test_a_password_is_on_no_command_line(parcels: Parcels, secure: SecureBroker) -> None:
+    """A worker starts its processes by commands: they have its environment, not its secrets."""
+    for name, text in secure.options().items():
+        os.environ[variable_of(("kafka", name))] = text
+    try:
+        process = parcels.start("worker", parcels.name, "--processes", "2", "--json")
+        try:
+            assert process.stdout is not None
+            assert b'"state": "ready"' in process.stdout.readline()
+            lines = [
+                path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()
+            ]
+            ours = [line for line in lines if parcels.name.encode() in line]
+            assert len(ours) >= 2
+            assert not any(secure.passwords["admin"].encode() in line for line in ours)
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+    finally:
+        for name in secure.options():
+            del os.environ[variable_of(("kafka", name))]
+
+
+def test_a_connection_that_was_wrong_can_be_right_later(secure: SecureBroker) -> None:
+    with pytest.raises(BrokerError, match="the login was refused"):
+        Connection(secure.bootstrap, secure.options("reader", "wrong")).reach()
+    assert secure.connection("reader").reach().brokers
