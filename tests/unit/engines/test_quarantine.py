@@ -35,10 +35,18 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def die(folder: Path, *doing: str) -> None:
-    for what in doing:
-        done = subprocess.run([sys.executable, "-c", DIES, str(folder), what], check=False)
-        assert done.returncode == -signal.SIGKILL
+def die(folder: Path, doing: str) -> None:
+    done = subprocess.run([sys.executable, "-c", DIES, str(folder), doing], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def died_at(memory: CrashMemory, name: str) -> None:
+    """What a process that is killed leaves, without one."""
+    journal = memory.open_journal()
+    journal.begin(name)
+    journal._words.release()
+    journal._map.close()
+    journal._file.close()
 
 
 def run(slot: str, since: int = 0) -> Run:
@@ -123,7 +131,8 @@ def test_three_deaths_at_the_same_run_are_a_quarantine(tmp_path: Path) -> None:
     memory = CrashMemory(tmp_path)
     die(tmp_path, "journal.begin('innocent'); journal.end()")
     assert memory.learn() == ({}, [])
-    die(tmp_path, *["journal.begin('bad')"] * 2)
+    died_at(memory, "bad")
+    died_at(memory, "bad")
     assert not memory.learn()[0]["bad"].quarantined
     die(tmp_path, "journal.begin('bad')")
     known, added = memory.learn()
@@ -145,7 +154,7 @@ def test_who_lives_is_no_suspect_and_a_clean_end_leaves_nothing(tmp_path: Path) 
 def test_a_suspicion_fades(tmp_path: Path) -> None:
     now = [0.0]
     memory = CrashMemory(tmp_path, lambda: now[0])
-    die(tmp_path, "journal.begin('bad')")
+    died_at(memory, "bad")
     assert list(memory.learn()[0]) == ["bad"]
     now[0] = FORGET_S
     assert memory.learn()[0] == {}
