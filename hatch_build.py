@@ -20,9 +20,13 @@ HOT = (
     "minuet/core/[a-z]*.py",
     "minuet/event/ids.py",
     "minuet/event/record.py",
+    "minuet/engines/acting.py",
+    "minuet/engines/assignments.py",
+    "minuet/engines/breaker.py",
     "minuet/engines/checkpoint.py",
     "minuet/engines/compose.py",
     "minuet/engines/flow.py",
+    "minuet/engines/gates.py",
     "minuet/engines/log.py",
     "minuet/engines/loop.py",
     "minuet/engines/native.py",
@@ -31,6 +35,7 @@ HOT = (
     "minuet/engines/runner.py",
     "minuet/engines/saying.py",
     "minuet/engines/timers.py",
+    "minuet/engines/verdict.py",
 )
 
 

@@ -24,7 +24,7 @@ from time import perf_counter
 from minuet.dev import Broker
 
 ROOT = Path(__file__).parents[1]
-CONNECTIONS = 64
+CONNECTIONS = 256  # at 50 ms each no fewer than 100 carry 2,000 events/s
 WARM_UP_S = 2.0  # not measured: imports, first connections, the producer's beginning
 PATIENCE_S = 40.0
 
@@ -33,6 +33,12 @@ def cpu_s(pid: int) -> float:
     """The processor time that a process has used, of all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_s() -> float:
+    """The processor time that all processes of the machine have used."""
+    user, nice, system, _idle, _wait, *more = Path("/proc/stat").read_text().split()[1:9]
+    return sum(map(int, (user, nice, system, *more))) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -158,18 +164,19 @@ def minuet(bootstrap: str, *arguments: str) -> list[str]:
 def measure(port: int, batch: int, per_s: float, seconds: float, pids: Mapping[str, int]) -> None:
     """Measure one shape of requests and print it, with the processor time of all parts."""
     asyncio.run(Client(port, batch).run(per_s, WARM_UP_S))
-    before, load = {name: cpu_s(pid) for name, pid in pids.items()}, os.getloadavg()[0]
+    before, all_before = {name: cpu_s(pid) for name, pid in pids.items()}, busy_s()
+    began = perf_counter()
     found = asyncio.run(Client(port, batch).run(per_s, seconds))
-    load = max(load, os.getloadavg()[0])
-    events = per_s * seconds
-    used = {name: (cpu_s(pid) - before[name]) / events * 1e6 for name, pid in pids.items()}
+    took, used = perf_counter() - began, {name: cpu_s(p) - before[name] for name, p in pids.items()}
+    others = (busy_s() - all_before - sum(used.values())) / took
+    each = {name: round(one / (per_s * seconds) * 1e6) for name, one in used.items()}
     shape = "single events" if batch == 1 else f"batches of {batch}"
     taken = found.statuses[202] * batch / seconds
     print(  # noqa: T201
         f"{shape}: {per_s:.0f} events/s asked for {seconds:.0f} s, {taken:.0f}/s acknowledged; "
         f"p50 {found.at(0.5):.1f} ms, p99 {found.at(0.99):.1f} ms, most {found.at(1):.1f} ms; "
-        f"answers {dict(found.statuses + Counter())}; load {load:.1f}; us of processor an event: "
-        + ", ".join(f"{name} {each:.0f}" for name, each in used.items())
+        f"answers {dict(found.statuses + Counter())}; us of processor an event: {each}; "
+        f"others used {others:.1f} of {os.cpu_count()} cores; load {os.getloadavg()[0]:.1f}"
     )
 
 

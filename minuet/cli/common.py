@@ -44,11 +44,11 @@ def connection(bootstrap: str = "", project: Path | None = None) -> Connection:
     found = configured(folder, bootstrap)
     address = _address(found, folder)
     options = found.settings.kafka
+    if address == dev.running(folder):
+        options = {name: text for name, text in options.items() if not is_security(name)}
     if wrong := wrong_option(options):
         origin = found.origins.get(("kafka", wrong.name), "")
         raise UsageError(f"{origin}: {wrong.why}" if origin else wrong.why)
-    if address == dev.running(folder):
-        options = {name: text for name, text in options.items() if not is_security(name)}
     return Connection(address, options)
 
 

@@ -1,4 +1,4 @@
-"""`minuet saga list|show|history`: a look at sagas, in one or in all."""
+"""`minuet saga list|show|history`: a look at sagas, in one or in all; acting is `saga_actions`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from typing import Annotated
 
 import typer
 
+from minuet.action.view import View
+from minuet.cli import saga_actions
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.incidents import lines_of, open_incidents
+from minuet.cli.plain import plain
+from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
 from minuet.inspection.history import Said, read, said
 from minuet.inspection.listing import Wanted, listing
-from minuet.inspection.standing import Standing, standing
+from minuet.inspection.standing import Acted, Standing, standing
 from minuet.kafka.registry import TopicRegistry
 from minuet.spec import project as projects
 
@@ -43,10 +48,11 @@ _Status = Annotated[Wanted, typer.Option("--status", help="Only these.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="A look at sagas.", no_args_is_help=True)
+    group = typer.Typer(help="Look at sagas, and act on one.", no_args_is_help=True)
     group.command("list", help=_LIST)(list_sagas)
     group.command("show", help=_SHOW)(show)
     group.command("history", help=_HISTORY)(history)
+    saga_actions.register(group)
     app.add_typer(group, name="saga")
 
 
@@ -79,14 +85,20 @@ def show(
     project: ProjectOption = None,
 ) -> None:
     """Print where a saga stands."""
-    plan = compile_plan(projects.load(workflow, project).spec)
-    found = read(connection(bootstrap, project), plan, saga)
-    stands = standing(plan, found, int(time.time() * 1000))
+    loaded = projects.load(workflow, project)
+    plan = compile_plan(loaded.spec)
+    now_ms = int(time.time() * 1000)
+    with progress_bar("reading the log", quiet=json) as bar:
+        found = read(connection(bootstrap, project), plan, saga, bar)
+    stands = standing(plan, found, now_ms)
+    incidents = open_incidents(View(plan, found, now_ms), loaded)
     if json:
-        print_json(asdict(stands))
+        print_json({**asdict(stands), "incidents": incidents})
         return
     for line in _standing(stands):
         typer.echo(line)
+    for line in (line for each in incidents for line in lines_of(each)):
+        typer.echo(f"  {line}")
 
 
 def history(
@@ -99,7 +111,8 @@ def history(
     """Print a saga's records."""
     loaded = projects.load(workflow, project)
     place = connection(bootstrap, project)
-    found = read(place, compile_plan(loaded.spec), saga)
+    with progress_bar("reading the log", quiet=json) as bar:
+        found = read(place, compile_plan(loaded.spec), saga, bar)
     codec = Codec(loaded.models.values(), TopicRegistry(place))
     records = said(found, codec, loaded.spec.begins)
     if json:
@@ -126,12 +139,19 @@ def _standing(stands: Standing) -> Iterator[str]:
         ("undo", [f"{u.outcome}: {u.state or 'not asked for yet'}" for u in stands.undoing]),
         ("deadlines", [f"{d.type} at {d.at}" for d in stands.deadlines]),
         ("the coordinator is about to say", stands.coordinator_says),
-        ("waits for a person", [f"{i.kind}: {i.about} {i.reason}" for i in stands.incidents]),
+        ("a person did", [_acted(each) for each in stands.actions]),
         ("counted", [f"{count} {name}" for name, count in stands.counts.items()]),
     ):
         if lines:
             yield title
             yield from (f"  {line}".rstrip() for line in lines)
+    if stands.incidents:
+        yield "waits for a person"
+
+
+def _acted(each: Acted) -> str:
+    counted = f"  (counted as {each.note})" if each.note else ""
+    return f"{each.time}  {each.type} by {plain(each.by)}: {plain(each.why)}{counted}"
 
 
 def _tasks(stands: Standing) -> list[str]:
@@ -146,13 +166,16 @@ def _tasks(stands: Standing) -> list[str]:
 
 def _said(each: Said) -> Iterator[str]:
     parts = [f"#{each.offset}", each.time, each.type]
-    parts += [f"by {each.step or each.by}"] if each.step or each.by else []
+    parts += [f"by {plain(each.by or each.step)}"] if each.step or each.by else []
+    parts += [f"for {each.step}"] if each.step and each.by else []
     causes = ", ".join(f"#{offset}" for offset in each.cause_offsets)
     parts += [f"because of {causes}"] if causes else []
     parts += [f"attempt {each.attempt}"] if each.attempt else []
     parts += ["late"] if each.late else []
     parts += [f"counted as {each.note}"] if each.note else []
     yield "  ".join(parts)
+    if each.by:
+        yield f"    why: {plain(each.reason)}"
     if each.value is None:
         yield f"    UNREADABLE: {each.unreadable}"
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from minuet.cli.processes import Died, Processes
@@ -24,7 +25,9 @@ def run_many(wish: Wish, count: int, *, logs: Sequence[str], project: Path | Non
     memory = CrashMemory(state) if state is not None else None
 
     def explained() -> bool:
-        return memory is not None and bool(memory.learn()[1])
+        with suppress(OSError):
+            return memory is not None and bool(memory.learn()[1])
+        return False
 
     commands = [_command(wish, number, logs, project) for number in range(count)]
     gave_up = None

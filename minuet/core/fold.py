@@ -18,6 +18,7 @@ from minuet.core.state import Entry, Place, State, Status
 from minuet.core.tries import gave_up, resumed, retrying, skipped
 from minuet.core.unreadable import let_go, rejected, replaces_unreadable
 from minuet.event.record import (
+    BY,
     CAUSES,
     DIGEST,
     SCHEMA,
@@ -73,11 +74,13 @@ def _is_known(plan: Plan, state: State, record: Record) -> bool:
         same = place > 0 or known_part(digest) == state.known[KNOWN_BYTES : 2 * KNOWN_BYTES]
     else:
         return False
-    if same:
+    role = plan.role(record.type)
+    if same or role in _DECISIONS:
         state.count("duplicates")
+    elif role is Role.BEGIN or record.headers.get(BY):
+        state.count("conflicts")  # somebody outside, or a person, said it in two ways
     else:
-        begins = plan.role(record.type) is Role.BEGIN
-        state.count("conflicts" if begins else "nondeterministic")
+        state.count("nondeterministic")
     return True
 
 
@@ -191,4 +194,6 @@ _FOLDS: dict[Role, Callable[[Plan, State, Record], None]] = {
     Role.END: _end,
     Role.REDONE: _redone,
 }
+# Of two persons who decide the same, each has a name and a reason of their own.
+_DECISIONS = frozenset((Role.RESUMED, Role.SKIPPED, Role.CANCELLED, Role.REDONE))
 _MAY_BE_EARLY = frozenset((Role.OUTCOME, Role.UNKNOWN, Role.CANCELLED))

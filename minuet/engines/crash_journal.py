@@ -31,12 +31,13 @@ class Journal:
     """The journal of this process.
 
     Args:
-        file: opened for reading and writing; it stays open, as what holds its lock.
+        file: new, open for reading and writing; it stays open, as what holds its lock.
     """
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        file.truncate(_SIZE)
+        file.write(bytes(_SIZE))  # or a full disk would be a bus error at some later store
+        file.flush()
         self._map = mmap.mmap(file.fileno(), _SIZE)
         self._words = memoryview(self._map).cast("I")
         self._free = list(range(ENTRIES, _ON_LOOP, -1))
@@ -93,9 +94,10 @@ class Journal:
             self._free.append(place)
 
     def close(self) -> None:
-        """Close the file: a clean end."""
+        """Remove the file: a clean end."""
         self._words.release()
         self._map.close()
+        Path(self._file.name).unlink(missing_ok=True)
         self._file.close()
 
 

@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from minuet.engines.crash_journal import Journal, suspects
 from minuet.errors import UsageError
 
 DEATHS_MOST = 3
 FORGET_S = 3600.0  # what did not kill for so long is suspected no more
+LOCK_S = 2.0  # a worker that is stopped with the lock must not stop the others
 _JOURNAL = ".running"
 
 
@@ -44,7 +46,7 @@ class Suspect:
 
 
 class CrashMemory:
-    """The memory of one workflow in a folder.
+    """The memory of one workflow in a folder; every method may raise OSError.
 
     Args:
         folder: shared by the processes of a machine, and kept when one ends.
@@ -71,16 +73,12 @@ class CrashMemory:
 
     def open_journal(self) -> Journal:
         """Begin the journal of this process."""
-        with self._locked():
-            file = (self.folder / f"{os.getpid()}{_JOURNAL}").open("w+b")
+        with self._locked():  # nobody may take it for a dead one's before it has its lock
+            file = NamedTemporaryFile(  # noqa: SIM115  (for its owner alone: it holds a value)
+                "w+b", prefix=f"{os.getpid()}-", suffix=_JOURNAL, dir=self.folder, delete=False
+            )
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return Journal(file)
-
-    def close_journal(self, journal: Journal) -> None:
-        """End it cleanly: nothing was died of."""
-        with self._locked():
-            (self.folder / f"{os.getpid()}{_JOURNAL}").unlink(missing_ok=True)
-            journal.close()
 
     def learn(self) -> tuple[dict[str, Suspect], list[str]]:
         """Read the journals of the dead; return all suspects, and the names that were added to."""
@@ -120,8 +118,16 @@ class CrashMemory:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        until = time.monotonic() + LOCK_S
         with (self.folder / "lock").open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:  # held for milliseconds, unless the holder was stopped
+                    if time.monotonic() > until:
+                        raise
+                    time.sleep(0.01)
             yield
 
 

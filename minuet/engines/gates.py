@@ -169,8 +169,8 @@ class Gates:
     def _changed(self, gate: _Gate, before: Circuit) -> None:
         breaker = gate.breaker
         is_open = breaker.circuit is Circuit.OPEN
-        why = f": {breaker.error}" if is_open else ""
-        _LOG.warning("breaker %s: %s -> %s%s", breaker.spec.name, before, breaker.circuit, why)
+        name = breaker.spec.name
+        _LOG.warning("%s -> %s", before, breaker.circuit, extra={"breaker": name})
         if is_open:
             loop = asyncio.get_running_loop()
             loop.call_later(breaker.spec.open_ms / 1000, self._half_open, gate)

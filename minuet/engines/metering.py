@@ -5,19 +5,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
-from confluent_kafka import KafkaError
-
-from minuet.engines.log import Append
+from minuet.engines.log import Append, Sink
 from minuet.engines.native import KafkaLog
 from minuet.event.record import TYPE, base_headers
-from minuet.kafka.connection import Connection
 
 _TYPE_AT = [name for name, _ in base_headers("", "", b"", 0)].index(TYPE)
 
 
-class MeteredLog(KafkaLog):
-    """`KafkaLog` with counters; counting an append costs 0.2 us.
+class MeteredLog:
+    """Stands in front of a log and counts; an append costs 0.2 us more.
+
+    Args:
+        log: that does the work; what is not counted goes to it directly.
+        topic: the workflow's log; `table`: the topic of its rows.
 
     Attributes:
         said: events handed over to be appended, by type.
@@ -27,12 +29,19 @@ class MeteredLog(KafkaLog):
         committed_at: by partition, the last commit, of the steady clock.
     """
 
-    def __init__(self, connection: Connection, topic: str, table: str, **own: str) -> None:
-        super().__init__(connection, topic, table, **own)
+    def __init__(self, log: KafkaLog, topic: str, table: str) -> None:
+        self._log, self._topic, self._table = log, topic, table
         self.said: Counter[bytes] = Counter()
         self.letters: Counter[bytes] = Counter()
         self.rows_written = self.append_failures = self.restores = self.rows_read = 0
         self.committed_at: dict[int, float] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def open(self, sink: Sink) -> None:
+        """Connect and join the group."""
+        await self._log.open(_MeteredSink(self, sink))
 
     def append(self, append: Append) -> None:
         """Count a record, and write it."""
@@ -44,23 +53,33 @@ class MeteredLog(KafkaLog):
         else:
             category = next((raw for name, raw in headers if name == "minuet_category"), b"other")
             self.letters[category] += 1
-        super().append(append)
+        self._log.append(append)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit positions."""
         self.committed_at.update(dict.fromkeys(offsets, time.monotonic()))
-        super().commit(offsets)
+        self._log.commit(offsets)
 
     async def rows(
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows; all of them are a restore."""
         whole = end is None
-        async for chunk in super().rows(partition, start, end):
+        async for chunk in self._log.rows(partition, start, end):
             self.rows_read += len(chunk) if whole else 0
             yield chunk
         self.restores += whole
 
-    def _failed(self, append: Append, error: KafkaError) -> None:
-        self.append_failures += 1
-        super()._failed(append, error)
+
+class _MeteredSink:
+    """Hears of appends that failed before the loop does."""
+
+    def __init__(self, meter: MeteredLog, sink: Sink) -> None:
+        self._meter, self._sink = meter, sink
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sink, name)
+
+    def failed(self, append: Append, reason: str, *, final: bool) -> None:
+        self._meter.append_failures += 1
+        self._sink.failed(append, reason, final=final)

@@ -70,7 +70,7 @@ class KafkaLog:
         group: str, reads_from: str, client_id: str,
     ) -> None:  # fmt: skip
         self._connection = connection
-        self._topic, self._table = topic, table
+        self._table = table
         own = {"group.id": group, "client.id": client_id}
         self._member = Member(connection, topic, reads_from, own)
         self._calls = CallReader(connection)

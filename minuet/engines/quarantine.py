@@ -92,11 +92,15 @@ class Quarantine(Guard):
     def close(self) -> None:
         """End cleanly: what is suspected no more is written, the journal goes."""
         self._write()
-        self._memory.close_journal(self.journal)
+        self.journal.close()
 
     def learn(self) -> None:
         """Look what other processes died of; told when partitions are assigned."""
-        known, added = self._memory.learn()
+        try:
+            known, added = self._memory.learn()
+        except OSError as trouble:
+            _LOG.warning("the memory of crashes cannot be read: %s", trouble.strerror)
+            return
         self.suspects = {n: s for n, s in known.items() if n not in self._harmless}
         for name in added[:AT_ONCE]:
             each = known[name]
@@ -171,8 +175,11 @@ class Quarantine(Guard):
 
     def _write(self) -> None:
         names, self._harmless = self._harmless, []
-        if names:
-            self._memory.clear(names)
+        try:
+            if names:
+                self._memory.clear(names)
+        except OSError as trouble:
+            _LOG.warning("the memory of crashes cannot be written: %s", trouble.strerror)
 
     def begin(self, run: Run) -> None:
         """Note that a run begins on the loop."""

@@ -118,8 +118,9 @@ class Saying:
             return
         try:
             append = self._answered(run, state, event)
-        except ContractError as bad:
-            _LOG.warning("saga %s: %s answered late: %s", run.key, run.slot.step.name, bad)
+        except ContractError:
+            about = {"saga": run.key, "step": run.slot.step.name, "slot": run.slot.id}
+            _LOG.warning("what it answered late does not fit its schema", extra=about)
             return
         run.part.runs.setdefault(run.slot.id, run)  # it is not run again meanwhile
         self._for(run, append)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import Registry
 from minuet.engines.crash_memory import CrashMemory
+from minuet.engines.log import Log
 from minuet.engines.loop import Loop
 from minuet.engines.metering import MeteredLog
 from minuet.engines.native import KafkaLog
@@ -27,6 +29,8 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
+
+_LOG = logging.getLogger("minuet.worker")
 
 COORDINATOR = "coordinator"  # in `only`, a name like a step's
 
@@ -141,8 +145,7 @@ async def _run(
     spec = unit.workflow.spec
     codec = _codec(unit.workflow, TopicRegistry(connection), guard)
     codec.register()  # now, rather than while the first events of each type wait
-    kind = MeteredLog if assignment.metered else KafkaLog
-    log = kind(
+    native = KafkaLog(
         connection,
         spec.log_topic,
         spec.table_topic,
@@ -150,6 +153,9 @@ async def _run(
         reads_from=spec.name,
         client_id=unit_name(unit),
     )
+    log: Log = native
+    if assignment.metered:
+        log = cast(Log, MeteredLog(native, spec.log_topic, spec.table_topic))
     loop = Loop(unit, log, codec, now_ms, assignment.options)
     loop.runner.guard = guard
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
@@ -166,10 +172,14 @@ async def _run(
 @contextmanager
 def _guarded(state: Path | None) -> Iterator[Guard]:
     """Keep a journal of what runs; it stays behind when the process is killed."""
-    if state is None:
+    try:
+        quarantine = Quarantine(CrashMemory(state)) if state is not None else None
+    except OSError as trouble:
+        _LOG.warning("what kills this worker is not remembered: %s", trouble.strerror)
+        quarantine = None
+    if quarantine is None:
         yield NO_GUARD
         return
-    quarantine = Quarantine(CrashMemory(state))
     try:
         yield quarantine
     finally:

@@ -210,6 +210,8 @@ class _Desk:
 
 def _kind(headers: Mapping[str, str], type: str) -> str:
     """The media type, of those that may come."""
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise _Answer(415, "send it uncompressed")
     said = headers.get("content-type", "").lower()
     if said in (STRUCTURED, BATCH) and not type:
         return said

@@ -33,6 +33,7 @@ ID_MOST, SOURCE_MOST = 512, 1024
 HEADER_TEXT = "^[!-~]+$"  # what an HTTP header can say without loss; the rest is percent-encoded
 _PROBLEMS_MOST = 20
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_KEY = re.compile(f"[!-~]{{1,{ID_MOST}}}")
 _ATTRIBUTE = re.compile(r"[a-z0-9]+")
 _TIME = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
@@ -261,7 +262,8 @@ def _text(headers: Mapping[str, str], name: str) -> str:
 
 
 def _idempotency_key(headers: Mapping[str, str]) -> str:
-    key = headers.get("idempotency-key", "")
-    if len(key) > ID_MOST:
-        raise Refused([Problem(0, "Idempotency-Key", f"it has more than {ID_MOST} characters")])
-    return key
+    key = headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        reason = f"it has 1 to {ID_MOST} printable ASCII characters, no blank"
+        raise Refused([Problem(0, "Idempotency-Key", reason)])
+    return key or ""

@@ -118,11 +118,16 @@ def _events(reading: Reading, limits: Limits, secured: bool) -> dict[str, Any]:
     }
 
 
+def _header(most: int) -> dict[str, Any]:
+    """The schema of a header's text."""
+    return {"pattern": HEADER_TEXT, "maxLength": most}
+
+
 def _binary(name: str, secured: bool) -> dict[str, Any]:
     headers: Mapping[str, dict[str, Any]] = {
         "ce-specversion": {"const": "1.0"},
-        "ce-id": {"pattern": HEADER_TEXT, "maxLength": ID_MOST},
-        "ce-source": {"pattern": HEADER_TEXT, "maxLength": SOURCE_MOST},
+        "ce-id": _header(ID_MOST),
+        "ce-source": _header(SOURCE_MOST),
         "ce-type": {"const": name},
     }
     data = {"$ref": _REFERENCE.format(model=name)}
@@ -131,6 +136,13 @@ def _binary(name: str, secured: bool) -> dict[str, Any]:
         "parameters": [
             {"name": each, "in": "header", "required": True, "schema": {"type": "string", **schema}}
             for each, schema in headers.items()
+        ]
+        + [
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "schema": {"type": "string", **_header(ID_MOST)},
+            }
         ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": data}}},
         "responses": {

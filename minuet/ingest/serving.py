@@ -47,8 +47,8 @@ def serve(app: ASGIApp, listener: socket.socket, listening: Callable[[], None]) 
     """
     config = uvicorn.Config(
         app, loop="asyncio", http="httptools", ws="none", lifespan="on", access_log=False,
-        log_config=None, server_header=False, timeout_graceful_shutdown=_GRACE_S,
-        timeout_keep_alive=_IDLE_S,
+        log_config=None, server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=_IDLE_S,
     )  # fmt: skip
     server = _Server(config, listening)
     asyncio.run(server.serve(sockets=[listener]))

@@ -17,7 +17,7 @@ from minuet.ingest.limits import Limits
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.publish.envelope import Sealed
 
-_SERVE_S = 0.001  # between two looks at the acknowledgements
+_SERVE_S = 0.002  # between two looks at the acknowledgements
 _TROUBLE_S = 5.0  # not for ever: who is not ready gets no event that could go well
 _CLOSE_S = 35.0  # longer than an event's own timeout
 

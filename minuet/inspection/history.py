@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,10 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.partitioner import partition_of
 from minuet.kafka.reading import record_of, snapshot
+
+_PROGRESS_EVERY = 2_000
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -62,17 +67,29 @@ class Said:
 
 @dataclass(frozen=True)
 class History:
-    """One saga: its records, and what each was counted as; `state` is their fold."""
+    """One saga: its records, and what each was counted as; `state` is their fold.
+
+    `after` is the next offset of the partition that was not read.
+    """
 
     saga: str
     partition: int
     records: list[Record]
     notes: list[str] = field(repr=False)
     state: State = field(repr=False)
+    after: int = 0
 
 
-def read(connection: Connection, plan: Plan, saga: str) -> History:
+def read(
+    connection: Connection, plan: Plan, saga: str, progress: Progress = lambda _done, _all: None
+) -> History:
     """Read a saga from the log.
+
+    Args:
+        connection: where Kafka is.
+        plan: the compiled workflow.
+        saga: its id.
+        progress: told how many records of its partition are read, and how many there are.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -81,30 +98,51 @@ def read(connection: Connection, plan: Plan, saga: str) -> History:
     """
     spec = plan.spec
     topics.check(connection, spec)
-    begins = {number: low for number, (low, _) in watermarks(connection, spec.log_topic).items()}
-    place = partition_of(saga.encode(), len(begins))
-    others = [number for number in begins if number != place]
+    ends = watermarks(connection, spec.log_topic)
+    place = partition_of(saga.encode(), len(ends))
+    others = [number for number in ends if number != place]
     for number in (place, *others):  # in another one only when a producer put it there
-        found = _records(connection, spec.log_topic, number, begins[number], saga)
+        low, high = ends[number]
+
+        def read_to(offset: int, low: int = low, high: int = high) -> None:
+            progress(offset - low, high - low)
+
+        found, after = _records(connection, (spec.log_topic, number, low), saga, read_to)
         if found:
-            notes, state = fold(plan, found)
-            return History(saga, number, found, notes, state)
+            return History(saga, number, found, *fold(plan, found), after)
     message = f"{spec.name} has no saga {saga!r} on {spec.log_topic} at {connection.bootstrap}"
     raise MinuetError(message)
 
 
+def read_on(connection: Connection, plan: Plan, history: History) -> History:
+    """Read what has come to a saga since.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+    """
+    place = (plan.spec.log_topic, history.partition, history.after)
+    more, after = _records(connection, place, history.saga, lambda _offset: None)
+    records = [*history.records, *more]
+    return History(history.saga, history.partition, records, *fold(plan, records), after)
+
+
 def _records(
-    connection: Connection, topic: str, partition: int, begin: int, saga: str
-) -> list[Record]:
-    key = saga.encode()
+    connection: Connection, place: tuple[str, int, int], saga: str, read_to: Callable[[int], None]
+) -> tuple[list[Record], int]:
+    """The records of a saga from a place on, and the next offset that was not read."""
+    topic, partition, after = place
+    key, begin = saga.encode(), after
     found = []
     for message in snapshot(connection, topic, {partition: begin}):
+        after = (message.offset() or 0) + 1
+        if after % _PROGRESS_EVERY == 0:
+            read_to(after)
         if message.key() == key:
             try:
                 found.append(record_of(message))
             except UnreadableHeaders:
                 continue  # it is nothing to any saga
-    return found
+    return found, after
 
 
 def fold(plan: Plan, records: list[Record]) -> tuple[list[str], State]:

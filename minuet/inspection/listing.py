@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from minuet.core.plan import Plan
-from minuet.core.row import peek, unpack
-from minuet.core.state import State, Status
+from minuet.core.state import Status
 from minuet.event.record import timestamp
+from minuet.inspection.rows import Stored, glance, state_of, stored
 from minuet.kafka.connection import Connection
-from minuet.kafka.reading import snapshot
 
 
 class Wanted(StrEnum):
@@ -61,39 +60,14 @@ def listing(connection: Connection, plan: Plan, wanted: Wanted, limit: int) -> L
         BrokerError: Kafka cannot be reached.
         UsageError: there is no such table.
     """
-    rows: dict[str, tuple[int, bytes]] = {}
-    for message in snapshot(connection, plan.spec.table_topic):
-        key, row = (message.key() or b"").decode(errors="replace"), message.value()
-        if row is None:
-            rows.pop(key, None)
-        elif key not in rows or _offset(rows[key][1]) <= _offset(row):
-            rows[key] = message.partition() or 0, row
-    found = [key for key, (_, row) in rows.items() if _is_wanted(plan, key, row, wanted)]
-    shown = heapq.nlargest(limit, found, key=lambda key: _peek(rows[key][1])[2])
-    return Listing(len(found), [_listed(plan, key, *rows[key]) for key in shown])
-
-
-def _peek(row: bytes) -> tuple[int, Status | None, int, bool]:
-    """As the core's `peek`; bytes that are no row have no status, and are the oldest."""
-    try:
-        return peek(row)
-    except IndexError:
-        return -1, None, 0, False
-
-
-def _offset(row: bytes) -> int:
-    return _peek(row)[0]
-
-
-def _unpack(plan: Plan, key: str, row: bytes) -> State | None:
-    try:
-        return unpack(plan, key, row)
-    except Exception:  # whatever bytes can make fastavro raise; `minuet verify` names them
-        return None
+    rows = stored(connection, plan.spec.table_topic)
+    found = [key for key, each in rows.items() if _is_wanted(plan, key, each.row, wanted)]
+    shown = heapq.nlargest(limit, found, key=lambda key: glance(rows[key].row)[2])
+    return Listing(len(found), [_listed(plan, key, rows[key]) for key in shown])
 
 
 def _is_wanted(plan: Plan, key: str, row: bytes, wanted: Wanted) -> bool:
-    _, status, _, rest = _peek(row)
+    _, status, _, rest = glance(row)
     match wanted:
         case Wanted.ALL:
             return True
@@ -102,17 +76,17 @@ def _is_wanted(plan: Plan, key: str, row: bytes, wanted: Wanted) -> bool:
         case Wanted.ENDED:
             return status is not None and status.ended
         case Wanted.INCIDENT:
-            state = None if rest else _unpack(plan, key, row)
+            state = None if rest else state_of(plan, key, row)
             return state is not None and bool(state.incidents)
     return status is not None and status.value == wanted.value
 
 
-def _listed(plan: Plan, key: str, partition: int, row: bytes) -> Listed:
-    state = _unpack(plan, key, row)
+def _listed(plan: Plan, key: str, each: Stored) -> Listed:
+    state = state_of(plan, key, each.row)
     if state is None:
-        return Listed(key, "unreadable", "", "", 0, partition, -1)
+        return Listed(key, "unreadable", "", "", 0, each.partition, -1)
     last = max(state.entries(), key=lambda entry: entry.offset, default=None)
     return Listed(
         key, state.status.value, timestamp(state.at).decode(), last.type if last else "",
-        len(state.incidents), partition, state.log_offset,
+        len(state.incidents), each.partition, state.log_offset,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from minuet.core.decide import decide
 from minuet.core.due import Slot, deadlines, pending
 from minuet.core.plan import Plan
 from minuet.core.state import State, Status
-from minuet.event.record import LATE, timestamp
+from minuet.event.record import BY, LATE, REASON, timestamp
 from minuet.inspection.history import History
 
 
@@ -76,6 +76,18 @@ class Running:
 
 
 @dataclass(frozen=True)
+class Acted:
+    """What a person did; `note` is what it counted as, empty when it had its effect."""
+
+    type: str
+    offset: int
+    time: str
+    by: str
+    why: str
+    note: str
+
+
+@dataclass(frozen=True)
 class Standing:
     """A saga as the log tells it now.
 
@@ -98,6 +110,7 @@ class Standing:
     undoing: list[Undoing] = field(default_factory=list)
     deadlines: list[Running] = field(default_factory=list)
     incidents: list[Open] = field(default_factory=list)
+    actions: list[Acted] = field(default_factory=list)
     coordinator_says: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -125,9 +138,18 @@ def standing(plan: Plan, history: History, now_ms: int) -> Standing:
         undoing=_undoing(plan, state),
         deadlines=[Running(name, timestamp(at).decode()) for name, at in deadlines(plan, state)],
         incidents=[Open(i.kind, i.about, i.offset, i.reason) for i in state.incidents.values()],
+        actions=_actions(history),
         coordinator_says=[say.type for say in decide(plan, state, now_ms)],
         counts=dict(state.counts),
     )
+
+
+def _actions(history: History) -> list[Acted]:
+    return [
+        Acted(r.type, r.offset, timestamp(r.time).decode(), r.text(BY), r.text(REASON), note)
+        for r, note in zip(history.records, history.notes, strict=True)
+        if r.headers.get(BY)
+    ]
 
 
 def _task(state: State, slot: Slot, now_ms: int) -> Task:

@@ -67,6 +67,10 @@ _SILENT = (
     f"check security.protocol [{KafkaError(KafkaError._ALL_BROKERS_DOWN).name()}]"
 )
 _MECHANISMS = re.compile(r"SASL (\S+) mechanism handshake failed: .*supported mechanisms: ?(\S*)")
+_NO_MECHANISM = (
+    "Kafka's sasl.mechanism is GSSAPI unless it is set, which this client does not have: set "
+    "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
+)
 _NO_SUCH = "No such configuration property"
 _LASTING = frozenset(
     {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}
@@ -121,6 +125,8 @@ def refused(text: str, options: Mapping[str, str]) -> Refused:
         return Refused(name, f"Kafka has no setting {name}")
     if name.endswith(".location") and not Path(options[name]).exists():
         return Refused(name, f"Kafka's {name}: there is no file {options[name]}")
+    if "GSSAPI" in why:
+        return Refused("sasl.mechanism", _NO_MECHANISM)
     return Refused(name, f"Kafka's settings: {why[:1].lower()}{why[1:]}")
 
 

@@ -19,6 +19,8 @@ from minuet.kafka.reasons import describe
 # As confluent-kafka names them; a list is invariant, so ours must be of its type.
 Headers = list[tuple[str, str | bytes | None]]
 
+BY_KEY = -1  # librdkafka's word for "as the partitioner says"
+
 _OF_ONE_RECORD = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD)
 
 
@@ -54,16 +56,22 @@ class Writer:
         self._connection = connection
         self._producer = connection.producer(**over)
 
-    def append(self, key: bytes, value: bytes, headers: Headers, done: Done) -> None:
+    def append(
+        self, key: bytes, value: bytes, headers: Headers, done: Done, *, partition: int = BY_KEY
+    ) -> None:
         """Hand a record over; `done` is called once, with its place or with what went wrong.
+
+        Args:
+            partition: for a saga that somebody put elsewhere than its key says.
 
         Raises:
             BufferError: the queue is full; `done` will not be called.
         """
         try:
             self._producer.produce(
-                self.topic, value, key, headers=headers, on_delivery=partial(self._acked, done)
-            )
+                self.topic, value, key, partition, headers=headers,
+                on_delivery=partial(self._acked, done),
+            )  # fmt: skip
         except KafkaException as failure:
             done(self._error(failure.args[0]))
 

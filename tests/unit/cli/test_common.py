@@ -83,6 +83,16 @@ def test_the_projects_own_broker_is_never_logged_in_to(
         assert common.connection(typed, project).options == {"socket.keepalive.enable": "true"}
 
 
+def test_a_login_that_is_set_wrong_is_no_concern_of_the_projects_own_broker(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINUET_KAFKA__SECURITY_PROTOCOL", "SSL")
+    monkeypatch.setenv("MINUET_KAFKA__SSL_CA_LOCATION", "none.pem")
+    assert common.connection("running:1", project).options == {}
+    with pytest.raises(UsageError, match=r"^MINUET_KAFKA__SSL_CA_LOCATION: .*no file none\.pem"):
+        common.connection("other:1", project)
+
+
 def test_a_variable_that_looks_misspelt_is_pointed_out(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -99,10 +99,20 @@ def test_a_resumed_slot_counts_attempts_on_and_its_policy_anew() -> None:
 def test_two_operators_make_one_retry() -> None:
     order = placed()
     gave_up = order.gives_up("reserve_stock", 6)
+    resumed = order.resumes("reserve_stock", gave_up)
     order.resumes("reserve_stock", gave_up)
-    order.resumes("reserve_stock", gave_up)
-    assert order.count("duplicates") == 1
+    order.again(resumed, "another name and reason")
+    assert (order.count("duplicates"), order.count("nondeterministic")) == (2, 0)
     assert order.slot("reserve_stock").attempt == 6
+
+
+def test_two_operators_who_answer_otherwise_are_a_conflict_and_the_first_stands() -> None:
+    order = placed()
+    order.gives_up("reserve_stock", 6)
+    answer = order.answers("reserve_stock", "StockReserved", body="first", by="ada")
+    order.again(answer, "second")
+    assert (order.count("conflicts"), order.count("nondeterministic")) == (1, 0)
+    assert order.state.events["StockReserved"].value == b"first"
 
 
 def test_a_zombie_that_gives_up_after_the_resume_does_not_turn_attempts_back() -> None:

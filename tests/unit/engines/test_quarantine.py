@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import random
 import signal
@@ -34,10 +35,18 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def die(folder: Path, *doing: str) -> None:
-    for what in doing:
-        done = subprocess.run([sys.executable, "-c", DIES, str(folder), what], check=False)
-        assert done.returncode == -signal.SIGKILL
+def die(folder: Path, doing: str) -> None:
+    done = subprocess.run([sys.executable, "-c", DIES, str(folder), doing], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def died_at(memory: CrashMemory, name: str) -> None:
+    """What a process that is killed leaves, without one."""
+    journal = memory.open_journal()
+    journal.begin(name)
+    journal._words.release()
+    journal._map.close()
+    journal._file.close()
 
 
 def run(slot: str, since: int = 0) -> Run:
@@ -122,7 +131,8 @@ def test_three_deaths_at_the_same_run_are_a_quarantine(tmp_path: Path) -> None:
     memory = CrashMemory(tmp_path)
     die(tmp_path, "journal.begin('innocent'); journal.end()")
     assert memory.learn() == ({}, [])
-    die(tmp_path, *["journal.begin('bad')"] * 2)
+    died_at(memory, "bad")
+    died_at(memory, "bad")
     assert not memory.learn()[0]["bad"].quarantined
     die(tmp_path, "journal.begin('bad')")
     known, added = memory.learn()
@@ -137,14 +147,14 @@ def test_who_lives_is_no_suspect_and_a_clean_end_leaves_nothing(tmp_path: Path) 
     journal = memory.open_journal()
     journal.begin("alive")
     assert memory.learn() == ({}, [])
-    memory.close_journal(journal)
+    journal.close()
     assert list(tmp_path.glob("*.running")) == []
 
 
 def test_a_suspicion_fades(tmp_path: Path) -> None:
     now = [0.0]
     memory = CrashMemory(tmp_path, lambda: now[0])
-    die(tmp_path, "journal.begin('bad')")
+    died_at(memory, "bad")
     assert list(memory.learn()[0]) == ["bad"]
     now[0] = FORGET_S
     assert memory.learn()[0] == {}
@@ -247,7 +257,24 @@ def test_a_run_that_a_person_resumed_is_another_one(tmp_path: Path) -> None:
     quarantine.close()
 
 
-def test_the_journal_of_another_process_is_no_file_of_ours(tmp_path: Path) -> None:
+def test_a_successor_with_the_same_number_leaves_the_journal_of_the_dead(tmp_path: Path) -> None:
+    first, second = CrashMemory(tmp_path).open_journal(), CrashMemory(tmp_path).open_journal()
+    names = [file.name for file in tmp_path.glob("*.running")]
+    assert [name.startswith(f"{os.getpid()}-") for name in names] == [True, True]
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.glob("*.running")} == {0o600}
+    first.close()
+    second.close()
+
+
+def test_a_lock_that_is_never_given_back_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("minuet.engines.crash_memory.LOCK_S", 0.01)
     quarantine = Quarantine(CrashMemory(tmp_path))
-    assert [file.name for file in tmp_path.glob("*.running")] == [f"{os.getpid()}.running"]
+    quarantine.suspects["one"] = Suspect(1, 0, alone=False)
+    with (tmp_path / "lock").open("a") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        quarantine.learn()
+    assert "cannot be read" in caplog.text
+    assert list(quarantine.suspects) == ["one"]
     quarantine.close()

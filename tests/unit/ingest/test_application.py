@@ -70,6 +70,16 @@ def test_an_idempotency_key_is_the_id_and_not_for_a_batch() -> None:
     with_ingest(story)
 
 
+def test_a_compressed_body_and_an_idempotency_key_that_is_none_are_refused() -> None:
+    async def story(post: Post) -> None:
+        assert (await post(order("1"), content_encoding="gzip")).status_code == 415
+        for key in ("", "a b", "x" * 513):
+            assert problems(await post(order("1"), idempotency_key=key)) == [(0, "Idempotency-Key")]
+        assert post.writer.records == []
+
+    with_ingest(story)
+
+
 def test_a_trace_context_is_carried_along_and_nonsense_is_not() -> None:
     async def story(post: Post) -> None:
         await post(order("1"), traceparent=TRACE)

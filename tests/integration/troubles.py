@@ -1,0 +1,174 @@
+"""A small project whose services fail or work as a file says, so that persons have to act."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from minuet.cli.main import main
+from minuet.event.record import Record
+from minuet.kafka.connection import Connection
+from minuet.kafka.following import follow
+from minuet.kafka.offsets import watermarks
+from minuet.kafka.reading import record_of
+from tests.integration.refusals import PATIENCE_S, Refusals
+
+WORKFLOW = """\
+from pathlib import Path
+
+from minuet import Context, Event, GiveUp, Request, Saga, Undo, step
+
+DOWN = Path("FOLDER") / "down"
+
+
+class ParcelSent(Event):
+    parcel_id: str
+    kilos: int
+
+
+class StampBought(Event):
+    price: int
+
+
+class NoStamp(Event):
+    reason: str
+
+
+class ParcelArrived(Event):
+    parcel_id: str
+
+
+class ParcelRefused(Event):
+    reason: str
+
+
+class ParcelNoted(Event):
+    parcel_id: str
+
+
+class ParcelWeighed(Event):
+    kilos: int
+
+
+class RefundStamp(Request):
+    price: int
+
+
+class StampRefunded(Event):
+    price: int
+
+
+class Post:
+    def asked(self, what: str) -> None:
+        if what in DOWN.read_text().split():
+            raise GiveUp(f"{what} is down")
+
+
+@step
+def buy_stamp(sent: ParcelSent, post: Post, ctx: Context) -> StampBought | NoStamp:
+    post.asked("buy")
+    return StampBought(price=2 * sent.kilos)
+
+
+@step
+def deliver_parcel(
+    stamp: StampBought, sent: ParcelSent, post: Post
+) -> ParcelArrived | ParcelRefused:
+    post.asked("deliver")
+    if sent.kilos > 10:
+        return ParcelRefused(reason=f"{sent.kilos} kg")
+    return ParcelArrived(parcel_id=sent.parcel_id)
+
+
+@step
+def note_parcel(sent: ParcelSent, post: Post) -> ParcelNoted:
+    post.asked("note")
+    return ParcelNoted(parcel_id=sent.parcel_id)
+
+
+@step
+def weigh_parcel(sent: ParcelSent, post: Post) -> ParcelWeighed:
+    post.asked("weigh")
+    return ParcelWeighed(kilos=sent.kilos)
+
+
+@step
+def refund_stamp(request: RefundStamp, post: Post) -> StampRefunded:
+    post.asked("refund")
+    return StampRefunded(price=request.price)
+
+
+parcels = Saga(
+    "NAME",
+    key="parcel_id",
+    begins=ParcelSent,
+    completes=ParcelArrived,
+    fails=(ParcelRefused, NoStamp),
+    undo=(Undo(StampBought, RefundStamp, StampRefunded),),
+    partitions=PARTITIONS,
+)
+parcels.provide(Post, simulated=Post)
+"""
+
+
+class Troubles(Refusals):
+    """The project; what is `down` gives up: `buy`, `deliver`, `note`, `weigh`, `refund`."""
+
+    def write(self, *, partitions: int) -> None:
+        """Write the workflow."""
+        self.down()
+        text = WORKFLOW.replace("NAME", self.name).replace("PARTITIONS", str(partitions))
+        self._module.write_text(text.replace("FOLDER", str(self.folder)))
+
+    def down(self, *what: str) -> None:
+        """Say which services are down from now on."""
+        (self.folder / "down").write_text(" ".join(what))
+
+    def comes(self, saga: str, event_type: str, times: int = 1) -> list[Record]:
+        """Wait until a saga has so many records of a type; return all of its records."""
+        place = Connection(self.bootstrap)
+        start = {number: low for number, (low, _) in watermarks(place, self.topic).items()}
+        found: list[Record] = []
+        until = monotonic() + PATIENCE_S
+        for messages in follow(place, self.topic, start):
+            records = [record_of(message) for message in messages]
+            found += [record for record in records if record.key == saga]
+            if [record.type for record in found].count(event_type) >= times:
+                return found
+            assert monotonic() < until, [record.type for record in found]
+        raise AssertionError
+
+    def typed(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a command in this process, where it need not be imported again."""
+        out, errors = StringIO(), StringIO()
+        where = ("--bootstrap", self.bootstrap, "--project", str(self.folder))
+        code: object = 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+            patch.setattr(sys, "argv", ["minuet", *arguments, *where])
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+        assert code is None or isinstance(code, int)
+        return code or 0, out.getvalue(), errors.getvalue()
+
+    def act(self, action: str, saga: str, *more: str, why: str = "a test") -> Any:
+        """Act on a saga and return what is printed."""
+        return self.tells("saga", action, self.name, saga, *more, "--why", why)
+
+    def tells(self, *arguments: str) -> Any:
+        """Run a command with --json in this process and return what it printed."""
+        code, out, errors = self.typed(*arguments, "--json")
+        assert out, errors
+        return {"code": code, **json.loads(out)}
+
+    def length(self) -> int:
+        """How many records the log has."""
+        ends = watermarks(Connection(self.bootstrap), self.topic)
+        return sum(high for _, high in ends.values())
