@@ -14,7 +14,7 @@ import pytest
 from minuet.bench import figures, scale, stored
 from minuet.bench.place import other_broker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 SMALL = ("--sagas", "200", "--runs", "1", "--one-by-one", "5", "--open-loop", "1", "--json")
 

@@ -147,6 +147,7 @@ def test_the_example_of_the_help_is_a_request_that_is_understood() -> None:
     assert "curl -i localhost:8080/events" in said
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_nothing_against_the_document(parcels: Parcels) -> None:
     """Every check, what the document allows and what it forbids, with a key; bounded in time."""
     with ingest(parcels, **{VARIABLE: f"ci:{KEY}"}) as (_, client):

@@ -16,7 +16,7 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.reading import record_of, snapshot
 from tests.integration.killers import Killers
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(900)]
 
 HOW = ("decode", "plain-exit", "thread", "async", "elsewhere")
 BLOCKED_MOST_S = 120.0  # 18 s when nothing else runs: three times a session of 6 s that ends

@@ -24,7 +24,7 @@ from tests.integration.parcels import ROOT, Parcels, parcel
 from tests.integration.secure_broker import SecureBroker, secure_broker
 from tests.integration.test_publish import ParcelSent, sent
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 HUNG_S = 120.0
 
