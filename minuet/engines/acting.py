@@ -135,6 +135,10 @@ class Acting:
             return False
         return True
 
+    def not_begun(self, run: Run) -> None:
+        """Note that a run was let through and its handler never called: no word on its service."""
+        self._gates.dropped(run)
+
     def ended(self, run: Run, ended: Ended) -> None:
         """Say how a run ended."""
         self._gates.ended(run, ended)
@@ -188,6 +192,8 @@ class Acting:
         state = part.table.get(run.key)
         if state is None or state.status is not Status.RUNNING:
             return
+        if run.slot.id in state.answers or run.round != state.round:
+            return  # another try's answer was first, or it is of a round that is over
         headers = dict(append.headers)
         known, kind, digest = (headers[name].decode() for name in (ID, TYPE, DIGEST))
         entry = Entry(

@@ -51,6 +51,9 @@ class Guard:
     def cleared(self, run: Run) -> None:
         """Note that a run has ended, and the process lives."""
 
+    def overdue(self, run: Run) -> None:
+        """Note that a run was not in time and goes on: others may begin, it stays suspected."""
+
     def begin(self, run: Run) -> None:
         """Note that a run begins on the loop."""
 
@@ -85,6 +88,7 @@ class Quarantine(Guard):
         self._held: deque[tuple[Run, Callable[[Run], None]]] = deque()
         self._lane: dict[str, int] = {}  # suspects that run, and beside how many each may
         self._harmless: list[str] = []
+        self._turn = False
         self._apart_until = 0.0
         self._apart_left_s = APART_MOST_S
         self.learn()
@@ -102,6 +106,7 @@ class Quarantine(Guard):
             _LOG.warning("the memory of crashes cannot be read: %s", trouble.strerror)
             return
         self.suspects = {n: s for n, s in known.items() if n not in self._harmless}
+        self._lane = {n: width for n, width in self._lane.items() if n in self.suspects}
         for name in added[:AT_ONCE]:
             each = known[name]
             _LOG.warning(
@@ -148,17 +153,23 @@ class Quarantine(Guard):
 
     def cleared(self, run: Run) -> None:
         """Note that a run has ended, and the process lives."""
+        self.overdue(run)
+        self.clear(_name(run))
+
+    def overdue(self, run: Run) -> None:
+        """Note that a run was not in time and goes on: others may begin, it stays suspected."""
         name = _name(run)
         if name in self._lane:
             del self._lane[name]
             now = asyncio.get_running_loop().time()
             self._apart_left_s += max(0.0, self._apart_until - now)  # what was not needed
             self._apart_until = now
-        self.clear(name)
-        if self._held:
+        if self._held and not self._turn:
+            self._turn = True  # one look at all that is held, however many end at once
             asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
+        self._turn = False
         for _ in range(len(self._held)):
             run, submit = self._held.popleft()
             submit(run)  # it may be held again, at the end of the line

@@ -68,6 +68,9 @@ class Owner(Protocol):
     def may_start(self, run: Run) -> bool:
         """Say just before a run starts whether it may; no means that it was dropped."""
 
+    def not_begun(self, run: Run) -> None:
+        """A run that may start did not come to its handler; how it ended follows."""
+
     def ended(self, run: Run, ended: Ended) -> None:
         """A run has ended, or was not in time."""
 
@@ -158,6 +161,7 @@ class Runner:
             self._ended(run, Unbound(unreadable.entry, unreadable.reason))
             return
         except MinuetError as trouble:  # the registry has no answer now
+            self._owner.not_begun(run)
             self._ended(run, Failure("retry", in_words(trouble)))
             return
         if step.resources:
@@ -169,6 +173,7 @@ class Runner:
         stopped = self.guard.stops(run, self.submit)
         if isinstance(stopped, Failure):
             run.tries += 1
+            self._owner.not_begun(run)
             self._ended(run, stopped)
         return bool(stopped)
 
@@ -259,7 +264,7 @@ class Runner:
     def _leave(self, call: _Call, ended: Ended) -> None:
         """Tell how a run ended, and give its place to the next."""
         try:
-            self._ended(call.run, ended)
+            self._ended(call.run, ended, runs_on=call.late)
         finally:
             call.places.taken -= 1
             self._fill(call.places)
@@ -277,7 +282,7 @@ class Runner:
         text = "no answer within %s ms; it is waited for beside the next try"
         _LOG.info(text, call.step.spec.timeout_ms, extra=about)
         if len(places.late) >= places.late_most and places is self._threads:
-            self._ended(call.run, overdue(call.step))
+            self._ended(call.run, overdue(call.step), runs_on=True)
             return
         places.late[call] = None
         self._leave(call, overdue(call.step))
@@ -288,6 +293,8 @@ class Runner:
 
     def _came_late(self, call: _Call, outcome: Ended) -> None:
         places = call.places
+        if self.guard.suspects:
+            self.guard.cleared(call.run)
         try:
             if isinstance(outcome, Event):
                 self._owner.came_late(call.run, outcome)
@@ -302,13 +309,13 @@ class Runner:
         while places.waiting and places.taken < places.most:
             self._start(places.waiting.popleft())
 
-    def _ended(self, run: Run, ended: Ended) -> None:
+    def _ended(self, run: Run, ended: Ended, *, runs_on: bool = False) -> None:
         """Tell of an end, when those next in line are such as will end too.
 
         Who is told weighs how many wait; were the last of these dropped unheard, nobody would.
         """
         if self.guard.suspects:
-            self.guard.cleared(run)
+            (self.guard.overdue if runs_on else self.guard.cleared)(run)
         for places in (self._places, self._threads):
             while places.waiting:
                 following = places.waiting.popleft()

@@ -99,6 +99,8 @@ class Saying:
     def ended(self, run: Run, state: State, ended: Ended) -> None:
         """Say how a run ended."""
         answer = state.answers.get(run.slot.id)
+        if run.refused:
+            return  # the slot is parked; a person's resume asks again under the same key
         if answer is not None and _adds_nothing(run, ended, answer):
             run.part.runs.pop(run.slot.id, None)  # another try, a late one perhaps, was first
         elif isinstance(ended, Failure) and run.answered:
@@ -122,9 +124,11 @@ class Saying:
             about = {"saga": run.key, "step": run.slot.step.name, "slot": run.slot.id}
             _LOG.warning("what it answered late does not fit its schema", extra=about)
             return
-        run.part.runs.setdefault(run.slot.id, run)  # it is not run again meanwhile
+        current = run.part.runs.setdefault(run.slot.id, run)  # it is not run again meanwhile
         self._for(run, append)
         run.answered = True
+        if current is not run:  # a later try, which must not go on inline from its own answer
+            current.answered, current.said = True, append.event_id
 
     def unreadable(self, part: Partition, record: Unreadable) -> None:
         """Make a dead letter of a record that belongs to no saga."""
@@ -136,6 +140,8 @@ class Saying:
         self._owner.append(part, letter)
 
     def _answer(self, run: Run, state: State, event: Event) -> None:
+        if run.refused:
+            return
         try:
             append = self._answered(run, state, event)
         except ContractError as bad:

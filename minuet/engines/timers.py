@@ -70,7 +70,8 @@ class Timers:
         now = self._clock()
         when = next_timer(self._actor.plan, state, now)
         if state.tries and self._waits.leaves(part, state.saga_id, when):
-            when = min([due for _, due in deadlines(self._actor.plan, state)], default=FOREVER)
+            running = [due for _, due in deadlines(self._actor.plan, state) if due > now]
+            when = min(running, default=FOREVER)
         if when == FOREVER:
             part.disarm(state.saga_id)
         else:

@@ -278,3 +278,21 @@ def test_a_lock_that_is_never_given_back_stops_nobody(
     assert "cannot be read" in caplog.text
     assert list(quarantine.suspects) == ["one"]
     quarantine.close()
+
+
+def test_a_run_past_its_timeout_stays_suspected_until_it_has_ended() -> None:
+    async def scene() -> None:
+        memory = Deaths()
+        memory.known = {name: Suspect(2, 0.0, alone=False) for name in ("slow", "other")}
+        quarantine = Quarantine(cast(CrashMemory, memory))
+        again: list[Run] = []
+        assert not quarantine.stops(run("slow"), again.append)
+        assert quarantine.stops(run("other"), again.append)  # one at a time
+        quarantine.overdue(run("slow"))
+        await asyncio.sleep(0)
+        assert [each.slot.id for each in again] == ["other"]
+        assert "slow" in quarantine.suspects
+        quarantine.cleared(run("slow"))
+        assert "slow" not in quarantine.suspects
+
+    asyncio.run(scene())

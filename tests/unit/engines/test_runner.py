@@ -68,6 +68,7 @@ class Scene:
     waiting_at_ends: list[tuple[str, int]] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
     late: list[Event] = field(default_factory=list)
+    never_begun: list[str] = field(default_factory=list)
     wanted: int = 0
 
     def __post_init__(self) -> None:
@@ -82,6 +83,9 @@ class Scene:
             self.options,
             self,
         )
+
+    def not_begun(self, run: Run) -> None:
+        self.never_begun.append(run.key)
 
     def submit(self, key: str) -> None:
         self.wanted += 1
@@ -151,6 +155,7 @@ def test_a_registry_without_an_answer_costs_one_run_a_retry() -> None:
         scene = Scene(defined(fly), Options(), decode=away)
         scene.submit("a")
         assert scene.ends == [Failure("retry", "BrokerError: no broker")]
+        assert scene.never_begun == ["a"]  # its breaker is not told of the registry
 
     run(story())
 
