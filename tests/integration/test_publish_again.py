@@ -77,7 +77,7 @@ def verified(parcels: Parcels, sagas: int) -> dict[str, Any]:
 def test_killed_half_way_and_resumed_each_is_started_once(
     parcels: Parcels, worker: subprocess.Popen[bytes]
 ) -> None:
-    process = parcels.start(*command(parcels, "--rate", "2000"))
+    process = parcels.start(*command(parcels, "--rate", "400"))  # 7 s: a slow look is in time
     until("half is published", lambda: len(begun(parcels)) > LINES / 2)
     process.kill()
     process.communicate()
@@ -95,7 +95,7 @@ def test_killed_half_way_and_resumed_each_is_started_once(
 
 
 def test_after_ctrl_c_nothing_is_sent_twice(parcels: Parcels) -> None:
-    process = parcels.start(*command(parcels, "--rate", "1000"))
+    process = parcels.start(*command(parcels, "--rate", "500"))
     until("some is published", lambda: len(begun(parcels)) > 300)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
@@ -111,7 +111,7 @@ def test_after_ctrl_c_nothing_is_sent_twice(parcels: Parcels) -> None:
 
 
 def test_a_log_made_anew_gets_the_whole_file(parcels: Parcels) -> None:
-    process = parcels.start(*command(parcels, "--rate", "1000"))
+    process = parcels.start(*command(parcels, "--rate", "500"))
     until("some is published", lambda: len(begun(parcels)) > 300)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
