@@ -23,8 +23,8 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.reasons import describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
-PROMPT_MOST = 32  # while no more are on their way, each record goes out at once; else in bulk
-BULK_LINGER_MS = 2  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
+PROMPT_MOST = 4  # while no more are on their way, each record goes out at once; else in bulk
+BULK_LINGER_MS = 5  # sending each at once cost 8 us and a wake-up per record, in bulk it is 3 us
 LOADING_MOST = 2  # partitions whose rows are read at once; more only takes more memory
 FLUSH_S = 10.0  # for what has been handed over when the log is closed
 GONE_S = 2.0  # for leaving a group whose broker does not answer; the session ends by itself
