@@ -28,7 +28,6 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="minuet",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
