@@ -17,7 +17,7 @@ from minuet.simulation.outside import Effect, Outside
 from minuet.simulation.scenario import Scenario
 from minuet.spec.assemble import Workflow
 
-_ENDS = ("SagaCompleted", "SagaCompensated")
+MOST_S = 7 * 24 * 3600.0  # of virtual time, after which a run goes on for ever
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Tria
     kept: list[Outside] = []
     try:
         outcome = virtual_time.run(
-            _run(fresh, scenario, [events[n] for n in scenario.begins], kept)
+            _run(fresh, scenario, [events[n] for n in scenario.begins], kept), MOST_S
         )
     except Exception as broken:  # a worker's, or one that only virtual time can see
         what = f"{type(broken).__name__}: {broken}"
