@@ -92,7 +92,10 @@ PATIENCE_S = 60.0
 
 
 class Refusals(Parcels):
-    """The project; a parcel is refused over 10 kg, one of 0 kg waits for a person, one of less for ever."""
+    """The project; a parcel is refused over 10 kg, one of 0 kg waits for a person.
+
+    One of less than that hangs for ever.
+    """
 
     def write(self, *, partitions: int) -> None:
         """Write the workflow."""
