@@ -91,6 +91,7 @@ def ingest(  # noqa: PLR0913  (Typer wants a parameter for each option)
     wish = _Wish(host, port, keys, body_limit, under_way, json)
     loaded = projects.load(workflow, project)
     number = _serve(wish, loaded, connection(bootstrap, project))
+    _say(wish, workflow, "stopped", "stopped")
     raise typer.Exit(_EXIT_INTERRUPTED if number == signal.SIGINT else 0)
 
 
@@ -122,16 +123,16 @@ def _serve(wish: _Wish, workflow: Workflow, kafka: Connection) -> int:
         names = ", ".join(keys.names) or "none: this machine only"
         text = f"listening on http://{wish.host}:{port} for {', '.join(models)}; keys: {names}"
         more = {"host": wish.host, "port": port, "events": list(models), "keys": keys.names}
-        line: dict[str, Any] = {
-            "ingest": spec.name,
-            "state": "listening",
-            "pid": os.getpid(),
-            **more,
-        }
-        sys.stdout.write((dumps(line) if wish.json else text) + "\n")
-        sys.stdout.flush()
+        _say(wish, spec.name, "listening", text, **more)
 
     return serve(app, listener, listening)
+
+
+def _say(wish: _Wish, workflow: str, state: str, text: str, **more: Any) -> None:
+    """One line on standard output: for people, or as JSON."""
+    line = {"ingest": workflow, "state": state, "pid": os.getpid(), **more}
+    sys.stdout.write((dumps(line) if wish.json else text) + "\n")
+    sys.stdout.flush()
 
 
 def _keys(wish: _Wish) -> Any:
