@@ -47,7 +47,6 @@ def build() -> typer.Typer:
         name="minuet",
         cls=_Group,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from minuet.cli.arguments import WorkflowArgument, offer_units
 from minuet.cli.common import (
     BootstrapOption,
     JsonOption,
@@ -57,11 +58,18 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: Annotated[str, typer.Argument(help="As pyproject.toml names it.")],
-    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    workflow: WorkflowArgument,
+    more: Annotated[
+        list[str] | None, typer.Argument(hidden=True, autocompletion=offer_units)
+    ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="STEP…", help="Only these steps; `coordinator` is one."),
+        typer.Option(
+            "--only",
+            metavar="STEP…",
+            help="Only these steps; `coordinator` is one.",
+            autocompletion=offer_units,
+        ),
     ] = None,
     group: Annotated[
         str, typer.Option("--group", metavar="NAME", help="The unit's consumer group.")
