@@ -56,8 +56,12 @@ class Certificate:
             ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
                 self.file, self.key, password=lambda: b""
             )
-        except (OSError, ValueError) as error:  # an SSLError is an OSError
-            why = getattr(error, "strerror", "") or error
+        except ssl.SSLError as error:
+            why = "no certificate and key in PEM that belong together, or the key is encrypted"
+            message = f"--tls-cert {self.file} --tls-key {self.key}: {why}"
+            raise UsageError(message) from error
+        except OSError as error:
+            why = error.strerror or str(error)
             message = f"--tls-cert {self.file} --tls-key {self.key}: {why}"
             raise UsageError(message) from error
 
