@@ -36,7 +36,7 @@ from minuet.settings.worker import Options
 from minuet.spec.model import BreakerSpec
 from tests.engines.trips import Desk, TripAsked, trips
 
-OPTIONS = Options(threads=4, grace_s=5)
+OPTIONS = Options(threads=4, grace_s=5, look_s=0)
 
 
 class Watched:
