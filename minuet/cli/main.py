@@ -14,8 +14,8 @@ import typer
 from minuet.errors import MinuetError, UsageError
 
 COMMANDS = (
-    "dev", "topics", "schemas", "publish", "ingest", "worker", "saga", "incidents", "dead_letters",
-    "verify", "config", "demo", "bench",
+    "new", "dev", "topics", "schemas", "publish", "ingest", "worker", "saga", "incidents",
+    "dead_letters", "verify", "config", "demo", "bench",
 )  # fmt: skip
 
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."
