@@ -190,7 +190,7 @@ def _lines(workflow: str, found: Found) -> Iterator[str]:
 def _whole(letter: Letter, decoded: Decoded) -> Iterator[str]:
     yield f"dead letter {letter.id} at partition {letter.partition}, offset {letter.offset}"
     for name in ("at", "saga", "category", "error", "step", "slot", "attempt", "type", "event",
-                 "source", "source_at"):  # fmt: skip
+                 "source", "source_at", "left_out"):  # fmt: skip
         value = getattr(letter, name)
         if value:
             yield f"  {name.replace('_', ' '):<9}  {plain(str(value))}"

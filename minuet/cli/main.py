@@ -15,7 +15,7 @@ from minuet.errors import MinuetError, UsageError
 
 COMMANDS = (
     "new", "dev", "topics", "schemas", "publish", "ingest", "worker", "saga", "incidents",
-    "dead_letters", "verify", "config", "demo", "bench",
+    "dead_letters", "verify", "config", "lint", "demo", "bench",
 )  # fmt: skip
 
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."

@@ -20,6 +20,7 @@ from minuet.cli.common import (
     connection,
     project_folder,
 )
+from minuet.cli.lint import check_rules
 from minuet.cli.logs import LogFormat, set_up
 from minuet.cli.worker_many import run_many
 from minuet.cli.worker_one import Wish, run_one
@@ -42,7 +43,7 @@ gives up when that happens too often. What a process died of three times is not 
 parked, and everything else goes on.
 
 Exit 0 after SIGTERM, 130 after Ctrl-C, 1 when Kafka went away for good or a worker died too \
-often, 2 when something is set wrong.
+often, or the workflow breaks a rule of `minuet lint`, 2 when something is set wrong.
 
 Example: minuet worker orders --simulated --processes 2 --http 9100
 """
@@ -113,6 +114,8 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     signal.signal(signal.SIGTERM, _stop_at_once)
     set_up(log_format, verbose=verbose)
     loaded = projects.load(workflow, project)
+    if not parent:
+        check_rules(loaded, project_folder(project))
     assignment = Assignment(
         only=_names(only, more),
         group=group,

@@ -7,11 +7,12 @@ need no mention, since what is due is a function of the state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 from minuet.core.state import State
-from minuet.engines.compose import Composer, Trouble, held
+from minuet.engines.compose import Composer, Trouble
+from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Log
 from minuet.engines.partition import Partition
 from minuet.settings.worker import Options
@@ -43,13 +44,17 @@ class Checkpoints:
         owner: the loop.
         log: where rows and positions go.
         composer: makes the rows' records.
+        letters: writes dead letters.
         options: how often.
     """
 
-    def __init__(self, owner: Owner, log: Log, composer: Composer, options: Options) -> None:
+    def __init__(
+        self, owner: Owner, log: Log, composer: Composer, letters: Letters, options: Options
+    ) -> None:
         self._owner = owner
         self._log = log
         self._composer = composer
+        self._letters = letters
         self._options = options
         self._records = 0
         self._some = asyncio.Event()
@@ -103,7 +108,7 @@ class Checkpoints:
     async def _store(self, part: Partition) -> None:
         position = min([part.position, *part.letters])
         over = part.table.over()
-        await self._letters(part, over)
+        await self._bury(part, over)
         while part.table.dirty:
             offsets = await self._write(part, list(part.table.dirty))
             if not self._owner.coordinates or not await self._foreign(part, offsets):
@@ -145,7 +150,7 @@ class Checkpoints:
         part.next_row = end
         return bool(gaps)
 
-    async def _letters(self, part: Partition, over: list[State]) -> None:
+    async def _bury(self, part: Partition, over: list[State]) -> None:
         """Make dead letters of events whose saga never began."""
         if not self._owner.coordinates:
             return
@@ -153,8 +158,7 @@ class Checkpoints:
         for state in over:
             trouble = Trouble("early", f"no saga {state.saga_id} began within the time allowed")
             for entry in state.held:
-                letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
-                self._owner.append(part, acks.expect(letter))
+                self._letters.write(part, state.saga_id, entry, trouble, acks.awaited())
         await acks.all(part)
 
     async def _tombstones(self, part: Partition, over: list[State]) -> None:
@@ -182,10 +186,14 @@ class _Acks:
         self._done = asyncio.Event()
 
     def expect(self, append: Append) -> Append:
-        append.acked = self._acked
+        append.acked = self.awaited()
+        return append
+
+    def awaited(self) -> Callable[[Append, int], None]:
+        """Return what is to be called at one more ack."""
         self._waiting += 1
         self._done.clear()
-        return append
+        return self._acked
 
     def _acked(self, _append: Append, offset: int) -> None:
         self._waiting -= 1

@@ -172,6 +172,10 @@ class ModelBroker:
         now_ms: the clock that stamps records.
         seed: of everything that is drawn.
         faults: what goes wrong.
+
+    Attributes:
+        limits: by topic, the bytes of the largest record that it takes.
+        lows: by topic and partition, the first offset that retention has left.
     """
 
     def __init__(
@@ -185,6 +189,8 @@ class ModelBroker:
         self.readers: list[Member] = []
         self.trace: list[str] = []
         self.hits: Counter[str] = Counter()
+        self.limits: dict[str, int] = {}
+        self.lows: dict[tuple[str, int], int] = {}
         self.now_ms = now_ms
         self._topics: dict[str, list[list[Stored]]] = {}
         self._random = random.Random(seed)
@@ -205,6 +211,11 @@ class ModelBroker:
     def everything(self, topic: str) -> list[Stored]:
         """Return what stands in a topic, partition after partition."""
         return [one for n in range(self.partitions) for one in self.records(topic, n)]
+
+    def takes(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> bool:
+        """Return whether a record is not too large for its topic."""
+        size = sum(len(name) + len(raw) for name, raw in headers) + len(key) + len(value or b"")
+        return size <= self.limits.get(topic, size)
 
     def store(
         self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers
