@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection
 from minuet.cli.outside import from_outside
 from minuet.contracts.codec import Codec
@@ -65,7 +66,7 @@ class _Wish:
 
 
 def ingest(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: Annotated[str, typer.Argument(help="As pyproject.toml names it.")],
+    workflow: WorkflowArgument,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="To listen on; 0: any.")],
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     keys: Annotated[

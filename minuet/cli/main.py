@@ -15,7 +15,7 @@ from minuet.errors import MinuetError, UsageError
 
 COMMANDS = (
     "dev", "topics", "schemas", "publish", "ingest", "worker", "saga", "incidents", "dead_letters",
-    "verify", "config", "demo", "bench",
+    "verify", "config", "lint", "demo", "bench",
 )  # fmt: skip
 
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."
@@ -28,7 +28,6 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="minuet",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

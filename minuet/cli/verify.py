@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.spec import project as projects
 from minuet.verify import Difference, Report, verify
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify_workflow(
-    workflow: Annotated[str, typer.Argument(help="As pyproject.toml names it.")],
+    workflow: WorkflowArgument,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,

@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from minuet.settings.lint import Lint
 from minuet.settings.worker import Options
 
-TABLES = ("kafka", "worker")  # the settings that are tables; the others are single values
+TABLES = ("kafka", "worker", "lint")  # the settings that are tables; the others are single values
 
 
 class Settings(BaseSettings):
@@ -19,6 +20,7 @@ class Settings(BaseSettings):
         bootstrap: the broker, `host:port`, more than one joined by commas; empty: not named.
         kafka: librdkafka's settings, by its own names.
         worker: how a unit runs.
+        lint: what `minuet lint` and the start of a worker pass over.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -26,6 +28,7 @@ class Settings(BaseSettings):
     bootstrap: str = ""
     kafka: dict[str, str] = Field(default_factory=dict)
     worker: Options = Field(default_factory=Options)
+    lint: Lint = Field(default_factory=Lint)
 
     @classmethod
     def settings_customise_sources(

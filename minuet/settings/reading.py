@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from minuet.errors import UsageError
 from minuet.settings import environment, file, kafka
 from minuet.settings.environment import Path_
+from minuet.settings.lint import Lint
 from minuet.settings.model import TABLES, Settings
 from minuet.settings.worker import Options
 
@@ -110,7 +111,9 @@ def read(
 def settable() -> list[Path_]:
     """Every setting but librdkafka's, which are its own."""
     names = [name for name in Settings.model_fields if name not in TABLES]
-    return [*((name,) for name in names), *(("worker", each.name) for each in fields(Options))]
+    tables = (("worker", fields(Options)), ("lint", fields(Lint)))
+    rows = [(table, each.name) for table, settings in tables for each in settings]
+    return [*((name,) for name in names), *rows]
 
 
 def _of_file(folder: Path) -> _Said:
