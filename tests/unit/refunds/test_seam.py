@@ -34,7 +34,8 @@ class Recorded:
         lost = all(known != key for known, _ in self.begun)
         self.begun.append((key, refund))
         if lost:
-            raise RetryLater("it was published, and the answer was lost")
+            why = "it was published, and the answer was lost"
+            raise RetryLater(why)
 
 
 def recording(begun: Recorded) -> Workflow:
