@@ -125,6 +125,10 @@ class World(ABC):
         """Have the broker take no record of this topic that is larger, in bytes."""
 
     @abstractmethod
+    async def expire(self) -> None:
+        """Have the coordinator's group forget what it committed; nobody is in it."""
+
+    @abstractmethod
     async def forget(self, topic: str, partition: int, before: int) -> None:
         """Have retention remove what stands before an offset."""
 
