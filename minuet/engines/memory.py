@@ -231,11 +231,10 @@ class MemoryLog:
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks."""
-        there = self._broker.records(self._table, partition)
-        end = len(there) if end is None else end
-        for at in range(start, end, ROWS_BATCH):
+        there = self._broker.standing(self._table, partition, start, end)
+        for at in range(0, len(there), ROWS_BATCH):
             await self._way("rows")
-            chunk = there[at : min(end, at + ROWS_BATCH)]
+            chunk = there[at : at + ROWS_BATCH]
             yield [(stored.key, stored.value, stored.offset) for stored in chunk]
 
     async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:

@@ -207,6 +207,7 @@ class ModelBroker:
         self.lows: dict[tuple[str, int], int] = {}
         self.now_ms = now_ms
         self._topics: dict[str, list[list[Stored]]] = {}
+        self._gone: dict[tuple[str, int], set[int]] = {}
         self._random = random.Random(seed)
         self._written = blake2b(digest_size=16)
 
@@ -221,6 +222,19 @@ class ModelBroker:
     def records(self, topic: str, partition: int) -> list[Stored]:
         """Return what stands in a partition."""
         return self._topics.setdefault(topic, [[] for _ in range(self.partitions)])[partition]
+
+    def compact(self, topic: str) -> None:
+        """Remove what a later record of the same key has replaced; offsets stay."""
+        for number in range(self.partitions):
+            last = {one.key: one.offset for one in self.records(topic, number)}
+            gone = self._gone.setdefault((topic, number), set())
+            gone.update({one.offset for one in self.records(topic, number)} - {*last.values()})
+
+    def standing(self, topic: str, partition: int, start: int, end: int | None) -> list[Stored]:
+        """Return what compaction has left between two offsets, or to the end."""
+        gone = self._gone.get((topic, partition), ())
+        there = self.records(topic, partition)[start:end]
+        return [one for one in there if one.offset not in gone]
 
     def everything(self, topic: str) -> list[Stored]:
         """Return what stands in a topic, partition after partition."""

@@ -16,8 +16,9 @@ from minuet.simulation.judge import Violation, judge
 from minuet.simulation.outside import Effect, Outside
 from minuet.simulation.scenario import Scenario
 from minuet.spec.assemble import Workflow
+from minuet.spec.model import Spec
 
-MOST_S = 7 * 24 * 3600.0  # of virtual time, after which a run goes on for ever
+MOST_S = 3 * 3600.0  # of virtual time past the last deadline; then a run goes on for ever
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Tria
     kept: list[Outside] = []
     try:
         outcome = virtual_time.run(
-            _run(fresh, scenario, [events[n] for n in scenario.begins], kept), MOST_S
+            _run(fresh, scenario, [events[n] for n in scenario.begins], kept), _most_s(workflow.spec)
         )
     except Exception as broken:  # a worker's, or one that only virtual time can see
         what = f"{type(broken).__name__}: {broken}"
@@ -94,6 +95,10 @@ async def _run(
     took = time.now_ms() - began
     await simulation.end()
     return simulation.outcome(took)
+
+
+def _most_s(spec: Spec) -> float:
+    return MOST_S + max((one.within_ms for one in spec.deadlines), default=0) / 1000
 
 
 def _in_flight(scenario: Scenario, outcome: Outcome, sagas: dict[str, Told]) -> tuple[int, ...]:

@@ -47,6 +47,9 @@ class MemoryWorld(World):
     async def limit(self, topic: str, most: int) -> None:
         self.broker.limits[topic] = most
 
+    async def expire(self) -> None:
+        self.broker.group(self.spec.name).committed.clear()
+
     async def forget(self, topic: str, partition: int, before: int) -> None:
         self.broker.lows[topic, partition] = before
 

@@ -64,6 +64,11 @@ class NativeWorld(World):
         plan = topics.TopicPlan(topic, self.spec.partitions, config)
         await asyncio.to_thread(topics.apply, self.connection, [plan])
 
+    async def expire(self) -> None:
+        admin = self.connection.admin()  # it has to outlive its answer
+        [deleted] = admin.delete_consumer_groups([self.spec.name]).values()
+        await asyncio.to_thread(deleted.result, 10)
+
     async def forget(self, topic: str, partition: int, before: int) -> None:
         place = TopicPartition(topic, partition, before)
         admin = self.connection.admin()  # it has to outlive its answer

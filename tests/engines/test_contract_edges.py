@@ -90,6 +90,23 @@ def test_a_row_that_somebody_else_wrote_is_written_again(play: Play) -> None:
     play(story)
 
 
+def test_so_it_is_where_nothing_happens_any_more(play: Play) -> None:
+    async def story(world: World) -> None:
+        await world.start()
+        await world.ask("t")
+        await world.ended("t")
+        await world.until(lambda: stored(world))
+        right = world.table()["t"]
+        [begin, *_] = await world.history("t")
+        old = pack(world.plan, Table(world.plan).fold(begin))
+        topic = world.spec.table_topic
+        await world.produce(topic, world.partition("t"), b"t", old, [])
+        while [one.value for one in await world.stored(topic) if one.key == b"t"][-1] != right:
+            await asyncio.sleep(0.05)
+
+    play(story, options=replace(OPTIONS, look_s=0.2))
+
+
 def test_a_worker_whose_kafka_is_gone_stops_all_the_same(play: Play) -> None:
     async def story(world: World) -> None:
         worker = await world.start()

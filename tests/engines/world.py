@@ -36,7 +36,7 @@ from minuet.settings.worker import Options
 from minuet.spec.model import BreakerSpec
 from tests.engines.trips import Desk, TripAsked, trips
 
-OPTIONS = Options(threads=4, grace_s=5)
+OPTIONS = Options(threads=4, grace_s=5, look_s=0)
 
 
 class Watched:
@@ -123,6 +123,10 @@ class World(ABC):
     @abstractmethod
     async def limit(self, topic: str, most: int) -> None:
         """Have the broker take no record of this topic that is larger, in bytes."""
+
+    @abstractmethod
+    async def expire(self) -> None:
+        """Have the coordinator's group forget what it committed; nobody is in it."""
 
     @abstractmethod
     async def forget(self, topic: str, partition: int, before: int) -> None:
