@@ -52,7 +52,8 @@ def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Tria
     kept: list[Outside] = []
     try:
         outcome = virtual_time.run(
-            _run(fresh, scenario, [events[n] for n in scenario.begins], kept), _most_s(workflow.spec)
+            _run(fresh, scenario, [events[n] for n in scenario.begins], kept),
+            _most_s(workflow.spec),
         )
     except Exception as broken:  # a worker's, or one that only virtual time can see
         what = f"{type(broken).__name__}: {broken}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from minuet.core import decide, due, fold, outcomes
 from minuet.core.due import Doubt, Slot
 from minuet.core.plan import Plan
-from minuet.core.state import Entry, Place, State
+from minuet.core.state import Place, State
 from minuet.engines import saying
 from minuet.engines.assignments import Assignments
 from minuet.engines.checkpoint import Checkpoints, _Acks
