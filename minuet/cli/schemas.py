@@ -166,7 +166,7 @@ def import_(
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{file} cannot be read: {error}"
+        message = f"{file}: {getattr(error, 'strerror', '') or 'not UTF-8'}"
         raise UsageError(message) from error
     source = write_models(text, str(file))
     if to is not None:

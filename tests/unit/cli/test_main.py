@@ -1,12 +1,10 @@
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import typer
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from minuet.cli import main
@@ -49,19 +47,10 @@ def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.stdout == "minuet 1.2.3 of minuet\n"
 
 
-def test_every_command_has_help_with_an_example() -> None:
-    commands = list(commands_below("minuet", get_command(main.build())))
-    assert commands
-    assert [
-        name
-        for name, command in commands
-        if not command.help or "minuet" not in (command.epilog or command.help)
-    ] == []
-
-
-def commands_below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    inner = getattr(command, "commands", None)
-    if inner is None:
-        yield name, command
-    for word, each in (inner or {}).items():
-        yield from commands_below(f"{name} {word}", each)
+def test_a_full_disk_is_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, OSError(errno.ENOSPC, "No space left on device")) == 1
+    assert capsys.readouterr().err == "minuet: No space left on device\n"
+    assert run(monkeypatch, PermissionError(errno.EACCES, "Permission denied", "/etc/x")) == 1
+    assert capsys.readouterr().err == "minuet: /etc/x: Permission denied\n"
