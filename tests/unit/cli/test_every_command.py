@@ -28,10 +28,10 @@ COMMANDS = dict(below("", get_command(main.build())))
 
 
 def needed(command: Any) -> Iterator[str]:
-    """Something for each argument and option that must be there."""
+    """Something for each argument and option that must be there; a name that is none."""
     for each in command.params:
         if each.required:
-            yield from (each.opts[0], "1") if each.opts[0].startswith("-") else ("x",)
+            yield from (each.opts[0], "1") if each.opts[0].startswith("-") else ("no name",)
 
 
 def names(command: Any) -> set[str]:
@@ -64,7 +64,7 @@ def test_with_json_a_failure_is_one_document_too(
     found = json.loads(said.out)
     assert (found["exit"], end.value.code) == (2, 2)
     assert said.err == f"minuet: {found['error']}\n"
-    assert re.search("no such f|either --data", found["error"], re.IGNORECASE)
+    assert re.search("no such f|either --data|cannot be the name", found["error"], re.IGNORECASE)
 
 
 def test_so_is_a_wrong_command_line(
