@@ -18,7 +18,6 @@ from minuet.engines.log import Append, Position
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
 from minuet.engines.partition import Partition
-from minuet.engines.runner import Runner
 from minuet.event.record import Record
 
 Patch = pytest.MonkeyPatch
@@ -108,10 +107,6 @@ def drops_the_rows_of_a_failed_checkpoint(patch: Patch) -> None:
     patch.setattr(Checkpoints, "_rows", none)
 
 
-def gives_up_a_late_answer(patch: Patch) -> None:
-    patch.setattr(Runner, "_came_late", lambda self, call, outcome: None)
-
-
 def says_all_in_doubt_was_never_started(patch: Patch) -> None:
     def skip(slot: Slot, *, owned_since: int, started: bool) -> Doubt:
         return Doubt.SKIP
@@ -138,8 +133,6 @@ def folds_what_it_knows_again(patch: Patch) -> None:
 
 
 def undoes_from_the_first_on(patch: Patch) -> None:
-    undos = decide._undos
-
     def forwards(plan: Plan, state: State) -> Any:
         happened = [
             e for e in state.events.values()
@@ -150,7 +143,6 @@ def undoes_from_the_first_on(patch: Patch) -> None:
         wanted = wanted[:1] if len(wanted) == len(happened) else []
         return iter([decide._request(plan, state, entry) for entry in wanted])
 
-    assert undos is not None
     patch.setattr(decide, "_undos", forwards)
 
 
@@ -167,17 +159,6 @@ def leaves_what_came_late(patch: Patch) -> None:
 
 def ends_with_slots_in_doubt(patch: Patch) -> None:
     patch.setattr(decide, "at_rest", lambda plan, state: not due.open_undo(plan, state))
-
-
-def takes_the_second_for_the_answer(patch: Patch) -> None:
-    patch.setattr(outcomes, "came_second", lambda state, record: False)
-
-
-def drops_strays(patch: Patch) -> None:
-    def dropped(plan: Plan, state: State, record: Record) -> None:
-        state.count("strays")
-
-    patch.setattr(outcomes, "stray", dropped)
 
 
 def fails_no_saga_that_has_gone_far(patch: Patch) -> None:
@@ -200,14 +181,11 @@ MUTANTS = (
     takes_no_answer_for_an_ack,
     keeps_partitions_that_were_taken,
     drops_the_rows_of_a_failed_checkpoint,
-    gives_up_a_late_answer,
     says_all_in_doubt_was_never_started,
     acts_before_it_has_caught_up,
     folds_what_it_knows_again,
     undoes_from_the_first_on,
     leaves_what_came_late,
     ends_with_slots_in_doubt,
-    takes_the_second_for_the_answer,
-    drops_strays,
     fails_no_saga_that_has_gone_far,
 )
