@@ -46,8 +46,7 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
     yield replace(scenario, begins=scenario.begins[half:] or scenario.begins)
     for number in range(len(scenario.begins)) if half > 1 else ():
         yield replace(scenario, begins=scenario.begins[:number] + scenario.begins[number + 1 :])
-    for number in range(len(scenario.script)):
-        script = scenario.script[:number] + scenario.script[number + 1 :]
+    for script in _shorter(scenario.script):
         if _is_possible(scenario.workers, script):
             yield replace(scenario, script=script)
     if scenario.workers > 1 and _is_possible(scenario.workers - 1, scenario.script):
@@ -60,6 +59,14 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
     yield replace(scenario, trouble=replace(trouble, dropped=0.0))
     yield replace(scenario, trouble=replace(trouble, slow=0.0))
     yield replace(scenario, trouble=replace(trouble, late=0.0))
+
+
+def _shorter(script: tuple[Happening, ...]) -> Iterator[tuple[Happening, ...]]:
+    """Yield scripts without a worker, then without one happening."""
+    for worker in {one.worker: None for one in script}:
+        yield tuple(one for one in script if one.worker != worker)
+    for number in range(len(script)):
+        yield script[:number] + script[number + 1 :]
 
 
 def _is_possible(workers: int, script: tuple[Happening, ...]) -> bool:
