@@ -20,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int | str | No
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(main, "build", lambda: app)
+    monkeypatch.setattr(main, "meant", lambda words: app)
     monkeypatch.setattr(sys, "argv", ["minuet"])
     with pytest.raises(SystemExit) as end:
         main.main()
@@ -47,6 +47,24 @@ def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = CliRunner().invoke(main.build(), ["--version"])
     assert shown.exit_code == 0
     assert shown.stdout == "minuet 1.2.3 of minuet\n"
+
+
+@pytest.mark.parametrize("words", [[], ["-h"], ["--help"]])
+def test_the_list_of_commands_is_told_as_the_commands_tell_it(words: list[str]) -> None:
+    told, whole = (CliRunner().invoke(app, words) for app in (main.meant(words), main.build()))
+    assert "dead-letters" in told.output
+    assert (told.output, told.exit_code) == (whole.output, whole.exit_code)
+
+
+def test_a_command_is_built_without_the_others() -> None:
+    command: Any = get_command(main.meant(["dead-letters", "list", "--help"]))
+    assert list(command.commands) == ["dead-letters"]
+
+
+def test_a_word_that_is_no_command_is_told_the_nearest() -> None:
+    said = CliRunner().invoke(main.meant(["verfy"]), ["verfy"])
+    assert said.exit_code == 2
+    assert "Did you mean 'verify'" in said.output
 
 
 def test_every_command_has_help_with_an_example() -> None:
