@@ -21,10 +21,21 @@ class MinuetError(Exception):
 
 
 class DefinitionError(MinuetError):
-    """A step, a saga or a workflow is written wrong; says where and how to mend it."""
+    """A step, a saga or a workflow is written wrong; says where and how to mend it.
 
-    def __init__(self, message: str, *, file: str = "", line: int = 0, mend: str = "") -> None:
+    Args:
+        message: what is wrong.
+        file, line: where it is written.
+        mend: what to do.
+        rule: the rule that it breaks, by which `minuet lint` reports it.
+    """
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int = 0, mend: str = "",
+        rule: str = "definition",
+    ) -> None:  # fmt: skip
         self.message, self.file, self.line, self.mend = message, file, line, mend
+        self.rule = rule
         place = f"{file}:{line}: " if file else ""
         super().__init__(f"{place}{message}" + (f"\n  to mend: {mend}" if mend else ""))
 

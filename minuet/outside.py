@@ -23,10 +23,11 @@ _HERE = ("minuet.outside", "minuet.saga")
 
 @dataclass(frozen=True, slots=True)
 class Provided:
-    """The two forms of a resource; None where there is none."""
+    """The two forms of a resource, None where there is none, and where that is written."""
 
     real: Factory | None
     simulated: Factory | None
+    place: tuple[str, int] = ("", 0)
 
 
 class Outside(ABC):
@@ -37,7 +38,10 @@ class Outside(ABC):
     breakers: dict[str, BreakerSpec]
 
     @abstractmethod
-    def refuse(self, message: str, mend: str, place: tuple[str, int] | None = None) -> NoReturn:
+    def refuse(
+        self, message: str, mend: str, place: tuple[str, int] | None = None, *,
+        rule: str = "definition",
+    ) -> NoReturn:  # fmt: skip
         """Raise the error that names the saga, its place, what is wrong and how to mend it."""
 
     def provide(
@@ -62,7 +66,7 @@ class Outside(ABC):
             if form is not None and not _callable_without_arguments(form):
                 mend = "give a class or a function that can be called without arguments"
                 self.refuse(f"{name} cannot be made by {form!r}", mend, place)
-        self.provided[resource] = Provided(real, simulated)
+        self.provided[resource] = Provided(real, simulated, place)
 
     def errors(self, table: Mapping[type[Exception], str]) -> None:
         """Say what exceptions of the steps mean; the most specific class wins.

@@ -100,11 +100,14 @@ class Saga(Outside):
             self._check_deadline(deadline)
         self._check_key()
 
-    def refuse(self, message: str, mend: str, place: tuple[str, int] | None = None) -> NoReturn:
+    def refuse(
+        self, message: str, mend: str, place: tuple[str, int] | None = None, *,
+        rule: str = "definition",
+    ) -> NoReturn:  # fmt: skip
         """Raise the error that names the saga, its place, what is wrong and how to mend it."""
         file, line = place or (self.file, self.line)
         where = f"saga {self.name}: {message}"
-        raise DefinitionError(where, file=file, line=line, mend=mend)
+        raise DefinitionError(where, file=file, line=line, mend=mend, rule=rule)
 
     def _check_settings(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -211,11 +214,12 @@ class Saga(Outside):
             field_name = f"{request.__name__}.{name}"
             if there is None:
                 mend = f"add `{name}` to {source.__name__}, or remove it from {request.__name__}"
-                self.refuse(f"{field_name} cannot be filled: {source.__name__} has none", mend)
+                message = f"{field_name} cannot be filled: {source.__name__} has none"
+                self.refuse(message, mend, rule="not-copied")
             if not _same_type(wanted, there):
                 mend = f"declare `{name}` with the same type in both"
                 message = f"{field_name} cannot be filled: {source.__name__}.{name} is another type"
-                self.refuse(message, mend)
+                self.refuse(message, mend, rule="not-copied")
 
     def _check_key(self) -> None:
         begins, there = self.begins.__name__, self.begins.model_fields.get(self.key)

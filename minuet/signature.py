@@ -51,7 +51,9 @@ class Signature:
     says: tuple[type[Event], ...]
 
 
-def refusal(function: Callable[..., object], message: str, mend: str) -> DefinitionError:
+def refusal(
+    function: Callable[..., object], message: str, mend: str, *, rule: str = "definition"
+) -> DefinitionError:
     """Return the error that names a step's place, what is wrong there and how to mend it."""
     code = function.__code__
     return DefinitionError(
@@ -59,6 +61,7 @@ def refusal(function: Callable[..., object], message: str, mend: str) -> Definit
         file=code.co_filename,
         line=code.co_firstlineno,
         mend=mend,
+        rule=rule,
     )
 
 
@@ -185,7 +188,8 @@ def _check_once(
 ) -> None:
     if not needs:
         mend = "let a parameter name the event that it answers"
-        raise refusal(step, "it needs no event, so nothing would ever start it", mend)
+        message = "it needs no event, so nothing would ever start it"
+        raise refusal(step, message, mend, rule="never-runs")
     if len(contexts) > 1:
         raise refusal(step, "it takes the context twice", f"remove `{contexts[1]}`")
     seen: set[type] = set()
@@ -228,7 +232,8 @@ def _check_sayable(step: types.FunctionType, said: type[Event], needed: set[type
         raise refusal(step, f"it returns {said.__name__}, which only Minuet says", mend)
     if said in needed:
         mend = "say another event: in one saga each happens once"
-        raise refusal(step, f"it needs {said.__name__} and says it again", mend)
+        message = f"it needs {said.__name__} and says it again"
+        raise refusal(step, message, mend, rule="cycle")
 
 
 def _name(member: object) -> str:

@@ -37,6 +37,7 @@ def measure(place: Place, workload: Workload, run: throughput.Run) -> process.An
     target = throughput.prepare(place, workload, "floor").spec
     arguments = {
         "bootstrap": place.connection.bootstrap,
+        "options": dict(place.connection.options),
         "log": f"{run.topics}.events",
         "table": f"{run.topics}.sagas",
         "to": target.log_topic,
@@ -44,7 +45,7 @@ def measure(place: Place, workload: Workload, run: throughput.Run) -> process.An
         "begins": target.begins,
         "events": run.events,
     }
-    with process.Child("minuet.bench.floor", json.dumps(arguments)) as child:
+    with process.Child("minuet.bench.floor", arguments) as child:
         return child.answer(_PATIENCE_S)
 
 
@@ -53,7 +54,7 @@ class _Loop:
 
     def __init__(self, told: dict[str, Any]) -> None:
         self._told = told
-        connection = Connection(told["bootstrap"])
+        connection = Connection(told["bootstrap"], told["options"])
         self._rows = [m.value() for m in reading.snapshot(connection, told["table"])]
         self._registry = TopicRegistry(connection)
         self._schemas: dict[bytes, Any] = {}
@@ -136,9 +137,9 @@ class _Loop:
 
 
 def main() -> None:
-    """Run the loop that the first argument describes, and say what it used."""
+    """Run the loop that the first line of standard input describes, and say what it used."""
     gc.disable()  # it makes no cycles: a floor pays for nothing that it does not need
-    loop = _Loop(json.loads(sys.argv[1]))
+    loop = _Loop(json.loads(sys.stdin.readline()))
     cpu_before = time.process_time()
     loop.join()
     loop.run()

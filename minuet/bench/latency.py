@@ -89,7 +89,7 @@ class Bench:
 def running(place: Place, workload: Workload, label: str) -> Iterator[Bench]:
     """Start a worker on fresh topics and warm it up."""
     workflow = throughput.prepare(place, workload, label)
-    job = Job(workload, place.connection.bootstrap, workflow.spec.name)
+    job = Job.on(place.connection, workload, workflow.spec.name)
     with (
         throughput.publisher(place, workflow) as publisher,
         Ends(place.connection, workflow.spec.log_topic) as ends,

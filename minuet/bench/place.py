@@ -52,9 +52,9 @@ def own_broker(folder: Path, progress: Download = lambda *_: None) -> Iterator[P
 
 
 @contextmanager
-def other_broker(bootstrap: str) -> Iterator[Place]:
-    """The broker at an address that somebody typed; the bench's topics are deleted afterwards."""
-    place = Place(Connection(bootstrap))
+def other_broker(connection: Connection) -> Iterator[Place]:
+    """The broker that somebody typed; the bench's topics are deleted afterwards."""
+    place = Place(connection)
     place.connection.reach()
     try:
         yield place

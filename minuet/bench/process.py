@@ -1,4 +1,7 @@
-"""Processes that the bench starts: told what to do as JSON, they answer in lines of JSON."""
+"""Processes that the bench starts: told what to do as JSON, they answer in lines of JSON.
+
+They are told on standard input: a command line is seen by everybody, and a password may be said.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,14 @@ class Ended(MinuetError):
 class Child:
     """A module of the bench run as a process of its own; a context manager that ends it."""
 
-    def __init__(self, module: str, *arguments: str) -> None:
+    def __init__(self, module: str, told: object) -> None:
         self._name = module.rpartition(".")[2]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(told).encode() + b"\n")
+        self._process.stdin.flush()
 
     def answer(self, timeout_s: float = START_S) -> Answer:
         """Return its next line.
@@ -80,7 +84,7 @@ class Child:
 
 def worker(job: Job) -> Child:
     """Start a worker."""
-    return Child("minuet.bench.worker", json.dumps(asdict(job)))
+    return Child("minuet.bench.worker", asdict(job))
 
 
 def cpu_s(pid: int) -> float | None:

@@ -36,7 +36,7 @@ def parallel(place: Place, sagas: int, stage: Stage = quiet) -> dict[str, Any]:
 def _with_processes(place: Place, sagas: int, count: int, progress: Progress) -> float:
     workload = Workload(wait_ms=WAIT_MS)
     workflow = throughput.prepare(place, workload, f"parallel-{count}")
-    job = Job(workload, place.connection.bootstrap, workflow.spec.name, IN_FLIGHT)
+    job = Job.on(place.connection, workload, workflow.spec.name, IN_FLIGHT)
     with (
         throughput.publisher(place, workflow) as publisher,
         Ends(place.connection, workflow.spec.log_topic) as ends,

@@ -58,7 +58,7 @@ def measure(place: Place, live: int, ended: int, stage: Stage = quiet) -> dict[s
         Ends(place.connection, workflow.spec.log_topic) as ends,
     ):
         started = time.time()
-        with process.worker(Job(workload, place.connection.bootstrap, name)) as child:
+        with process.worker(Job.on(place.connection, workload, name)) as child:
             (new,) = reference.orders(1, first=live + ended + 1)
             publisher.publish(new)
             began = child.answer()

@@ -51,7 +51,8 @@ def publisher(place: Place, workflow: Workflow) -> Publisher:
     """A publisher of the workflow's begin events."""
     spec = workflow.spec
     begins = workflow.models[spec.begins]
-    return Publisher(spec.name, spec.key, begins, bootstrap=place.connection.bootstrap)
+    where = place.connection
+    return Publisher(spec.name, spec.key, begins, bootstrap=where.bootstrap, options=where.options)
 
 
 def measure(
@@ -65,7 +66,7 @@ def measure(
     name = workflow.spec.name
     with Ends(place.connection, workflow.spec.log_topic) as ends:
         broker_before = place.broker_cpu_s()
-        with process.worker(Job(workload, place.connection.bootstrap, name)) as child:
+        with process.worker(Job.on(place.connection, workload, name)) as child:
             began = child.answer()
             last = ends.until(sagas, progress)
             used = child.stop()

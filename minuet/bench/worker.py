@@ -1,7 +1,8 @@
 """A worker in a process of its own: what the bench measures, with its own CPU time and memory.
 
-It says on standard output, one JSON document a line, when it has its partitions and, once its
-standard input is closed and it has stopped, what it used.
+It is told on standard input what to run, and runs it as `minuet worker` does, guarded against
+crashes. It says on standard output, one JSON document a line, when it has its partitions and, once
+its standard input is closed and it has stopped, what it used.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import resource
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from minuet.bench.workload import Job
+from minuet.engines.crash_memory import CrashMemory
 from minuet.engines.loop import Loop
 from minuet.engines.worker import Assignment, run
 from minuet.errors import MinuetError
@@ -47,14 +50,16 @@ def _rss_mb() -> float:
 
 
 def main() -> None:
-    """Run the worker that the first argument describes."""
+    """Run the worker that the first line of standard input describes."""
     try:
-        asyncio.run(_run(Job.read(sys.argv[1])))
+        job = Job.read(sys.stdin.readline())
+        with TemporaryDirectory() as folder:
+            asyncio.run(_run(job, CrashMemory(Path(folder)).folder))
     except MinuetError as error:
         sys.exit(f"minuet bench, worker: {error}")
 
 
-async def _run(job: Job) -> None:
+async def _run(job: Job, state: Path) -> None:
     kept: list[Loop] = []
     tasks: list[asyncio.Task[None]] = []
 
@@ -63,9 +68,10 @@ async def _run(job: Job) -> None:
         tasks.append(asyncio.ensure_future(_tell(loop)))
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end, loop, tasks)
 
-    assignment = Assignment(form="simulated", options=Options(in_flight=job.in_flight))
+    options = Options(in_flight=job.in_flight)
+    assignment = Assignment(form="simulated", options=options, state=state)
     workflow = job.workload.on(job.topics)
-    await run(workflow, Connection(job.bootstrap), assignment, ready=ready)
+    await run(workflow, Connection(job.bootstrap, job.options), assignment, ready=ready)
     _say(folded=kept[0].folded)
 
 

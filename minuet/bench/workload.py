@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from minuet.bench.reference import saga as reference
 from minuet.errors import UsageError
 from minuet.event.model import Event
+from minuet.kafka.connection import Connection
 from minuet.saga import Saga
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
@@ -99,15 +100,23 @@ class Job:
     """What a process of its own is told.
 
     Args:
-        bootstrap: where Kafka is.
+        bootstrap, options: where Kafka is, and how to log in there.
         topics: the name that its topics begin with.
         in_flight: handlers at once.
     """
 
     workload: Workload
     bootstrap: str
+    options: Mapping[str, str]
     topics: str
     in_flight: int = 1_000
+
+    @classmethod
+    def on(
+        cls, connection: Connection, workload: Workload, topics: str, in_flight: int = 1_000
+    ) -> Job:
+        """Describe a worker of topics that are there."""
+        return cls(workload, connection.bootstrap, connection.options, topics, in_flight)
 
     @classmethod
     def read(cls, text: str) -> Job:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
+from minuet.cli.common import JsonOption, ProjectOption, connection, print_json, project_folder
 from minuet.cli.dev import progress_bar
 from minuet.errors import UsageError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from minuet.bench.place import Place
     from minuet.bench.stages import Stage
     from minuet.bench.workload import Workload
+    from minuet.kafka.connection import Connection
 
 _HELP = """Measure Minuet on this machine: sagas a second, how long one takes, and at what cost.
 
@@ -32,7 +33,8 @@ the client libraries that does the same reads and writes. Every table is then ve
 log; exit 1 when one differs.
 
 It runs on a broker of its own in .minuet/bench, deleted afterwards, whatever the environment \
-says; only --bootstrap takes another one. Close what else is running, and look at the load.
+says; only --bootstrap takes another one, with the login that is set. Close what else is running, \
+and look at the load.
 
 \b
 Examples:
@@ -106,7 +108,8 @@ def bench(  # noqa: PLR0913  (Typer wants a parameter for each option)
     size = Size(sagas, runs, one_by_one, rate, open_loop)
     workload = Workload(workflow, str(project or ""), str(events))
     wish = _Wish(workload, size, live, ended, parallel, slow)
-    with _place(bootstrap, folder) as place, _stages() as stage:
+    other = connection(bootstrap, project) if bootstrap else None
+    with _place(other, folder) as place, _stages() as stage:
         found = rounded(_run(wish, place, stage))
     if json:
         print_json(found)
@@ -133,11 +136,11 @@ def _run(wish: _Wish, place: Place, stage: Stage) -> dict[str, Any]:
 
 
 @contextmanager
-def _place(bootstrap: str, folder: Path) -> Iterator[Place]:
+def _place(other: Connection | None, folder: Path) -> Iterator[Place]:
     from minuet.bench.place import other_broker, own_broker
 
-    if bootstrap:
-        with other_broker(bootstrap) as place:
+    if other is not None:
+        with other_broker(other) as place:
             yield place
         return
     with ExitStack() as stack:

@@ -91,3 +91,4 @@ def project_folder(project: Path | None = None) -> Path:
 def print_json(value: object) -> None:
     """Print a value as one JSON document on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+    sys.stdout.flush()  # now, while a full disk, or a reader that is gone, can still be answered

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from minuet.cli.arguments import WorkflowArgument, offer_sagas, offer_steps
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.plain import plain, short
@@ -38,7 +39,6 @@ process of its own, so that bytes which crash a decoder crash nothing else.
 Example: minuet dead-letters show orders 2/17 --raw letter.bin
 """
 
-_Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
 _HEX_LINE = 16
 _HEX_MOST = 1024  # bytes shown; --json and --raw have all of them
 
@@ -52,10 +52,14 @@ def register(app: typer.Typer) -> None:
 
 
 def list_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: _Workflow,
-    step: Annotated[str, typer.Option("--step", help="Only of this step.")] = "",
+    workflow: WorkflowArgument,
+    step: Annotated[
+        str, typer.Option("--step", help="Only of this step.", autocompletion=offer_steps)
+    ] = "",
     category: Annotated[str, typer.Option("--category", help="Only of this category.")] = "",
-    saga: Annotated[str, typer.Option("--saga", help="Only of this saga.")] = "",
+    saga: Annotated[
+        str, typer.Option("--saga", help="Only of this saga.", autocompletion=offer_sagas)
+    ] = "",
     since: Annotated[str, typer.Option("--since", help="Not older: 2h, or a moment.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
     bootstrap: BootstrapOption = "",
@@ -75,7 +79,7 @@ def list_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
 
 def show(
-    workflow: _Workflow,
+    workflow: WorkflowArgument,
     letter: Annotated[str, typer.Argument(help="partition/offset, or an id.")],
     raw: Annotated[
         Path | None, typer.Option("--raw", help="Write the value's bytes there.", metavar="FILE")
@@ -190,7 +194,7 @@ def _lines(workflow: str, found: Found) -> Iterator[str]:
 def _whole(letter: Letter, decoded: Decoded) -> Iterator[str]:
     yield f"dead letter {letter.id} at partition {letter.partition}, offset {letter.offset}"
     for name in ("at", "saga", "category", "error", "step", "slot", "attempt", "type", "event",
-                 "source", "source_at"):  # fmt: skip
+                 "source", "source_at", "left_out"):  # fmt: skip
         value = getattr(letter, name)
         if value:
             yield f"  {name.replace('_', ' '):<9}  {plain(str(value))}"

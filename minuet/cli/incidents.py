@@ -11,6 +11,7 @@ import typer
 
 from minuet.action.settling import command, settling
 from minuet.action.view import View, moment
+from minuet.cli.arguments import SagaArgument, WorkflowArgument, offer_steps
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.outcomes import commands
@@ -36,10 +37,11 @@ _SHOW = """Show what of a saga waits for a person, and the commands that could s
 Example: minuet incidents show orders order-0001
 """
 
-_Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
-_Saga = Annotated[str, typer.Argument(help="Its id: the key of its events.")]
 _Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
-_Step = Annotated[str, typer.Option("--step", help="Only of this step, or this event.")]
+_Step = Annotated[
+    str,
+    typer.Option("--step", help="Only of this step, or this event.", autocompletion=offer_steps),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_incidents(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: _Workflow,
+    workflow: WorkflowArgument,
     step: _Step = "",
     kind: Annotated[str, typer.Option("--kind", help=f"Only this: {', '.join(KINDS)}.")] = "",
     limit: _Limit = 20,
@@ -74,8 +76,8 @@ def list_incidents(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
 
 def show(
-    workflow: _Workflow,
-    saga: _Saga,
+    workflow: WorkflowArgument,
+    saga: SagaArgument,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,

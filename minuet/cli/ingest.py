@@ -15,17 +15,25 @@ from typing import Annotated, Any
 
 import typer
 
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection
+from minuet.cli.arguments import WorkflowArgument
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    ProjectOption,
+    connection,
+    project_folder,
+)
 from minuet.cli.outside import from_outside
 from minuet.contracts.codec import Codec
 from minuet.errors import BrokerError, UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
+from minuet.settings.environment import variable_of
+from minuet.settings.reading import read
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
-VARIABLE = "MINUET_INGEST_KEYS"
 _HELP = """Take events as CloudEvents over HTTP, until Ctrl-C or SIGTERM.
 
 POST /events takes one event or a batch in the JSON format, and binary mode; /openapi.json tells \
@@ -34,7 +42,8 @@ for an id used with other content, 422 with field and reason for a wrong one, 42
 Retry-After when it should come again.
 
 Keys are lines NAME:KEY in --keys FILE, or in MINUET_INGEST_KEYS joined by commas; requests then \
-say Authorization: Bearer KEY. Without keys it listens on this machine only.
+say Authorization: Bearer KEY. Without keys it listens on this machine only. /metrics has figures \
+for Prometheus, which needs a key as well.
 
 Exit 0 after SIGTERM, 130 after Ctrl-C; what was accepted is finished first.
 
@@ -59,17 +68,25 @@ class _Wish:
     host: str
     port: int
     keys: Path | None
+    set_keys: str
+    certificate: tuple[Path | None, Path | None]
     body_limit: int
     under_way: int
     json: bool
 
 
 def ingest(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: Annotated[str, typer.Argument(help="As pyproject.toml names it.")],
+    workflow: WorkflowArgument,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="To listen on; 0: any.")],
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     keys: Annotated[
         Path | None, typer.Option("--keys", help="API keys, NAME:KEY a line.", metavar="FILE")
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", help="Speak TLS; in PEM.", metavar="FILE")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", help="The certificate's key.", metavar="FILE")
     ] = None,
     body_limit: Annotated[
         int, typer.Option("--body-limit", min=1, help="The most bytes of a request.")
@@ -88,22 +105,30 @@ def ingest(  # noqa: PLR0913  (Typer wants a parameter for each option)
         stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    wish = _Wish(host, port, keys, body_limit, under_way, json)
     loaded = projects.load(workflow, project)
+    found = read(project_folder(project)).known().settings.ingest_keys
+    files = (tls_cert, tls_key)
+    wish = _Wish(host, port, keys, found, files, body_limit, under_way, json)
     number = _serve(wish, loaded, connection(bootstrap, project))
+    _say(wish, workflow, "stopped", "stopped")
     raise typer.Exit(_EXIT_INTERRUPTED if number == signal.SIGINT else 0)
 
 
 def _serve(wish: _Wish, workflow: Workflow, kafka: Connection) -> int:
     # Here, for the web server takes long to import, and other commands do not need it.
     from minuet.ingest import Limits, Reading, Sink, application
-    from minuet.ingest.serving import listen, serve
+    from minuet.ingest.serving import Certificate, listen, serve
     from minuet.kafka.writer import Writer
     from minuet.publish.envelope import Envelope
     from minuet.publish.publisher import DELIVERY_MS
 
     spec = workflow.spec
     keys = _keys(wish)
+    file, key = wish.certificate
+    if (file is None) != (key is None):
+        message = "TLS needs both: --tls-cert FILE and --tls-key FILE"
+        raise UsageError(message)
+    certificate = Certificate(file, key) if file is not None and key is not None else None
     topics.check(kafka, spec)
     models = {n: m for n, m in from_outside(workflow).items() if spec.key in m.model_fields}
     codec = Codec(models.values(), TopicRegistry(kafka))
@@ -120,18 +145,19 @@ def _serve(wish: _Wish, workflow: Workflow, kafka: Connection) -> int:
 
     def listening() -> None:
         names = ", ".join(keys.names) or "none: this machine only"
-        text = f"listening on http://{wish.host}:{port} for {', '.join(models)}; keys: {names}"
+        scheme = "https" if certificate is not None else "http"
+        text = f"listening on {scheme}://{wish.host}:{port} for {', '.join(models)}; keys: {names}"
         more = {"host": wish.host, "port": port, "events": list(models), "keys": keys.names}
-        line: dict[str, Any] = {
-            "ingest": spec.name,
-            "state": "listening",
-            "pid": os.getpid(),
-            **more,
-        }
-        sys.stdout.write((dumps(line) if wish.json else text) + "\n")
-        sys.stdout.flush()
+        _say(wish, spec.name, "listening", text, **more)
 
-    return serve(app, listener, listening)
+    return serve(app, listener, listening, certificate)
+
+
+def _say(wish: _Wish, workflow: str, state: str, text: str, **more: Any) -> None:
+    """One line on standard output: for people, or as JSON."""
+    line = {"ingest": workflow, "state": state, "pid": os.getpid(), **more}
+    sys.stdout.write((dumps(line) if wish.json else text) + "\n")
+    sys.stdout.flush()
 
 
 def _keys(wish: _Wish) -> Any:
@@ -149,7 +175,8 @@ def _keys(wish: _Wish) -> Any:
             message = f"--keys {wish.keys}: there is no key in it"
             raise UsageError(message)
     else:
-        keys = read_keys(os.environ.get(VARIABLE, "").split(","), VARIABLE)
+        variable = variable_of(("ingest_keys",))
+        keys = read_keys(wish.set_keys.replace(",", "\n").splitlines(), variable)
     if not keys and not _is_loopback(wish.host):
         message = f"--host {wish.host} is open to others: name who may come with --keys FILE"
         raise UsageError(message)

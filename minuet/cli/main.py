@@ -7,11 +7,16 @@ module of the command that was typed is imported, and for the list of commands n
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from minuet.errors import MinuetError, UsageError
 
@@ -23,6 +28,7 @@ COMMANDS = {
     "ingest": "Take events as CloudEvents over HTTP, until Ctrl-C or SIGTERM.",
     "worker": "Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.",
     "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
+    "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
     "demo": (
         "Run a thousand orders through two workers, some of them compensated, and verify it all."
     ),
@@ -41,6 +47,20 @@ COMMANDS = {
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."
 
 EXIT_INTERRUPTED = 130
+COMPLETING = "_MINUET_COMPLETE"  # set by the shell that asks for completions
+
+
+class _Interrupted(Exception):
+    """Ctrl-C that the command itself has no answer to; Typer would make a bare exit code of it."""
+
+
+class _Group(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _Interrupted from None
 
 
 def build(*names: str) -> typer.Typer:
@@ -62,6 +82,8 @@ def outline() -> typer.Typer:
 
 def meant(words: Sequence[str]) -> typer.Typer:
     """As much of the command line as these words need: imports take most of a short command."""
+    if COMPLETING in os.environ:
+        return build()
     if words and words[0] in COMMANDS:
         return build(words[0])
     if set(words) <= {"-h", "--help", "--version"}:
@@ -70,21 +92,29 @@ def meant(words: Sequence[str]) -> typer.Typer:
 
 
 def main() -> None:
-    """What the `minuet` script calls; exit 1 is a failure, 2 a wrong command line."""
+    """What the `minuet` script calls; exit 1 is a failure, 2 a wrong command line, 130 Ctrl-C."""
     try:
-        meant(sys.argv[1:])()
+        code = meant(sys.argv[1:])(standalone_mode=False)
+    except TyperException as error:
+        from typer.rich_utils import rich_format_error  # only now: it takes 0.2 s
+
+        rich_format_error(cast(Any, error))  # typed as what Typer keeps to itself
+        _end(error.format_message(), error.exit_code, shown=True)
     except MinuetError as error:
-        sys.stderr.write(f"minuet: {error}\n")
-        sys.exit(2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+        _end(str(error), 2 if isinstance(error, UsageError) else 1)
+    except OSError as error:  # a disk that is full, a file that is another's
+        file = f"{error.filename}: " if error.filename else ""
+        _end(f"{file}{error.strerror or error}", 1)
+    except (KeyboardInterrupt, _Interrupted, typer.Abort):
+        _end("interrupted", EXIT_INTERRUPTED)
+    sys.exit(code)
 
 
 def _without_commands() -> typer.Typer:
     app = typer.Typer(
         name="minuet",
+        cls=_Group,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
@@ -94,6 +124,16 @@ def _without_commands() -> typer.Typer:
 
 def _nothing() -> None:
     """Stands in an outline for what a command does."""
+
+
+def _end(message: str, code: int, *, shown: bool = False) -> NoReturn:
+    """Say why it ended: in words, and with `--json` as a document in place of the result."""
+    if not shown:
+        sys.stderr.write(f"minuet: {message}\n")
+    if "--json" in sys.argv:
+        with suppress(OSError):
+            sys.stdout.write(json.dumps({"error": message, "exit": code}) + "\n")
+    sys.exit(code)
 
 
 def _show_version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from minuet.cli.arguments import WorkflowArgument, offer_outside
 from minuet.cli.common import (
     BootstrapOption,
     JsonOption,
@@ -72,8 +73,10 @@ def register(app: typer.Typer) -> None:
 
 
 def publish(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: Annotated[str, typer.Argument(help="As pyproject.toml names it.")],
-    event: Annotated[str, typer.Argument(help="An event that comes from outside.")],
+    workflow: WorkflowArgument,
+    event: Annotated[
+        str, typer.Argument(help="An event that comes from outside.", autocompletion=offer_outside)
+    ],
     file: Annotated[
         Path, typer.Option("--file", "-f", help="Input; - is standard input.", metavar="FILE")
     ] = Path("-"),

@@ -12,6 +12,7 @@ import typer
 
 from minuet.action.view import View
 from minuet.cli import saga_actions
+from minuet.cli.arguments import SagaArgument, WorkflowArgument
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.incidents import lines_of, open_incidents
@@ -40,8 +41,6 @@ _HISTORY = """Show all that the log has of a saga, in order, with the decoded va
 Example: minuet saga history orders order-0001 --json
 """
 
-_Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
-_Saga = Annotated[str, typer.Argument(help="Its id: the key of its events.")]
 _Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
 _Status = Annotated[Wanted, typer.Option("--status", help="Only these.")]
 
@@ -57,7 +56,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_sagas(
-    workflow: _Workflow,
+    workflow: WorkflowArgument,
     status: _Status = Wanted.ALL,
     limit: _Limit = 20,
     bootstrap: BootstrapOption = "",
@@ -78,8 +77,8 @@ def list_sagas(
 
 
 def show(
-    workflow: _Workflow,
-    saga: _Saga,
+    workflow: WorkflowArgument,
+    saga: SagaArgument,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -102,8 +101,8 @@ def show(
 
 
 def history(
-    workflow: _Workflow,
-    saga: _Saga,
+    workflow: WorkflowArgument,
+    saga: SagaArgument,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,

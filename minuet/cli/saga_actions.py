@@ -16,6 +16,7 @@ from minuet.action.act import Desk, settled
 from minuet.action.compose import Person
 from minuet.action.possible import decide
 from minuet.action.wish import Answer, Cancel, Deed, Redo, Resume, Skip, Which, Wish
+from minuet.cli.arguments import SagaArgument, WorkflowArgument, offer_said, offer_steps
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.outcomes import as_dict, lines
 from minuet.cli.verify import progress_bar
@@ -57,8 +58,6 @@ _REDO = f"""Begin a new round of a compensated saga: every step runs anew, under
 {_ENDS}Example: minuet saga redo orders order-0001 --why "the goods are there now"
 """
 
-_Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
-_Saga = Annotated[str, typer.Argument(help="Its id: the key of its events.")]
 _Why = Annotated[str, typer.Option("--why", help="The reason; it stands in the log.")]
 _By = Annotated[str, typer.Option("--by", help="Who decided; else the system's user.")]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
@@ -88,10 +87,13 @@ def register(group: typer.Typer) -> None:
 
 
 def resume(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: _Workflow,
-    saga: _Saga,
+    workflow: WorkflowArgument,
+    saga: SagaArgument,
     why: _Why,
-    step: Annotated[str, typer.Option("--step", help="Which, if several are parked.")] = "",
+    step: Annotated[
+        str,
+        typer.Option("--step", help="Which, if several are parked.", autocompletion=offer_steps),
+    ] = "",
     by: _By = "",
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
@@ -102,10 +104,14 @@ def resume(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
 
 def answer(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: _Workflow,
-    saga: _Saga,
-    step: Annotated[str, typer.Argument(help="The step, the slot's id, or -.")],
-    event: Annotated[str, typer.Argument(help="The type of event that it says.")],
+    workflow: WorkflowArgument,
+    saga: SagaArgument,
+    step: Annotated[
+        str, typer.Argument(help="The step, the slot's id, or -.", autocompletion=offer_steps)
+    ],
+    event: Annotated[
+        str, typer.Argument(help="The type of event that it says.", autocompletion=offer_said)
+    ],
     why: _Why,
     data: Annotated[str, typer.Option("--data", help="The event as JSON.", metavar="JSON")] = "",
     json_file: Annotated[
@@ -126,10 +132,13 @@ def answer(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
 
 def skip(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: _Workflow,
-    saga: _Saga,
+    workflow: WorkflowArgument,
+    saga: SagaArgument,
     why: _Why,
-    of: Annotated[str, typer.Option("--of", help="The step or event that is skipped.")] = "",
+    of: Annotated[
+        str,
+        typer.Option("--of", help="The step or event that is skipped.", autocompletion=offer_steps),
+    ] = "",
     by: _By = "",
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
@@ -140,8 +149,8 @@ def skip(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
 
 def cancel(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: _Workflow,
-    saga: _Saga,
+    workflow: WorkflowArgument,
+    saga: SagaArgument,
     why: _Why,
     by: _By = "",
     yes: _Yes = False,
@@ -154,8 +163,8 @@ def cancel(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
 
 def redo(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: _Workflow,
-    saga: _Saga,
+    workflow: WorkflowArgument,
+    saga: SagaArgument,
     why: _Why,
     by: _By = "",
     yes: _Yes = False,

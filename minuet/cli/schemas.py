@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from minuet.cli.arguments import WorkflowArgument, offer_events, offer_workflows
 from minuet.cli.columns import columns
 from minuet.cli.common import JsonOption, ProjectOption, print_json
 from minuet.errors import UsageError
@@ -51,9 +52,11 @@ Example: minuet schemas import parcel.avsc --to schemas/parcels.py
 """
 
 _Workflows = Annotated[
-    list[str] | None, typer.Argument(metavar="[WORKFLOW]...", help="Else all of the project's.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[WORKFLOW]...", help="Else all of the project's.", autocompletion=offer_workflows
+    ),
 ]
-_Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -126,8 +129,10 @@ def check(
 
 
 def show(
-    workflow: _Workflow,
-    event: Annotated[str, typer.Argument(help="One of its events.")] = "",
+    workflow: WorkflowArgument,
+    event: Annotated[
+        str, typer.Argument(help="One of its events.", autocompletion=offer_events)
+    ] = "",
     version: Annotated[
         int | None, typer.Option("--version", min=1, help="Else the newest.")
     ] = None,
@@ -161,7 +166,7 @@ def import_(
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{file} cannot be read: {error}"
+        message = f"{file}: {getattr(error, 'strerror', '') or 'not UTF-8'}"
         raise UsageError(message) from error
     source = write_models(text, str(file))
     if to is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.kafka import topics
 from minuet.spec import project as projects
@@ -24,8 +25,6 @@ A keyed topic never gets another number of partitions: that is shown, left alone
 Example: minuet topics apply orders
 """
 
-_Workflow = Annotated[str, typer.Argument(help="As pyproject.toml names it.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -36,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    workflow: _Workflow,
+    workflow: WorkflowArgument,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -66,7 +65,7 @@ def plan(
 
 
 def apply(
-    workflow: _Workflow,
+    workflow: WorkflowArgument,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,

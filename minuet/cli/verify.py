@@ -5,20 +5,30 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.outside import from_outside
+from minuet.cli.plain import plain
+from minuet.contracts.codec import Codec
+from minuet.errors import UnreadableValue
+from minuet.event.record import SCHEMA, Record
+from minuet.kafka.connection import Connection
+from minuet.kafka.registry import TopicRegistry
+from minuet.publish.envelope import saga_id_of
 from minuet.spec import project as projects
+from minuet.spec.assemble import Workflow
 from minuet.verify import Difference, Report, verify
 
 _HELP = """Read the log from its start, fold it, and compare every stored row with the fold.
 
 Each row is compared at its own offset in the log, so workers may go on meanwhile. A saga whose \
-position is committed and which has no row, or an older one, is a difference too.
+position is committed and which has no row, or an older one, is a difference too. An event from \
+outside that says another saga than its key is counted and named: some producer sets other keys.
 
 Exit 1 when there is a difference; each is printed field by field.
 
@@ -33,15 +43,16 @@ def register(app: typer.Typer) -> None:
 
 
 def verify_workflow(
-    workflow: Annotated[str, typer.Argument(help="As pyproject.toml names it.")],
+    workflow: WorkflowArgument,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
     """Compare, and print what was found."""
-    spec = projects.load(workflow, project).spec
+    loaded = projects.load(workflow, project)
+    place = connection(bootstrap, project)
     with progress_bar("reading the log", quiet=json) as show:
-        report = verify(connection(bootstrap, project), spec, show)
+        report = verify(place, loaded.spec, show, _key(loaded, place))
     if json:
         print_json(report.as_dict())
     else:
@@ -49,6 +60,24 @@ def verify_workflow(
             typer.echo(line)
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _key(workflow: Workflow, place: Connection) -> Callable[[Record], str]:
+    """Return what reads the key out of an event from outside; other records have theirs from us."""
+    field = workflow.spec.key
+    models = {n: m for n, m in from_outside(workflow).items() if field in m.model_fields}
+    codec = Codec(models.values(), TopicRegistry(place))
+
+    def key(record: Record) -> str:
+        if record.type not in models:
+            return record.key
+        try:
+            event = codec.decode(record.type, record.headers.get(SCHEMA, b""), record.value)
+        except UnreadableValue:
+            return record.key  # of which an incident tells
+        return saga_id_of(event, field)
+
+    return key
 
 
 def describe(report: Report) -> Iterator[str]:
@@ -71,6 +100,12 @@ def describe(report: Report) -> Iterator[str]:
         yield (
             f"  {report.misplaced:,} sagas are not in the partition of their key: some producer "
             "has another partitioner than murmur2"
+        )
+    if report.miskeyed:
+        yield (
+            f"  {report.miskeyed:,} events from outside belong to another saga than they say: "
+            f"{plain(report.miskeyed_first)}; the key decides, so let the producer set it from "
+            "that field"
         )
     if report.ok:
         yield f"verified: {report.rows:,} rows, each is the fold of the log"

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from minuet.cli.arguments import WorkflowArgument, offer_units
 from minuet.cli.common import (
     BootstrapOption,
     JsonOption,
@@ -20,6 +21,7 @@ from minuet.cli.common import (
     connection,
     project_folder,
 )
+from minuet.cli.lint import check_rules
 from minuet.cli.logs import LogFormat, set_up
 from minuet.cli.worker_many import run_many
 from minuet.cli.worker_one import Wish, run_one
@@ -42,7 +44,7 @@ gives up when that happens too often. What a process died of three times is not 
 parked, and everything else goes on.
 
 Exit 0 after SIGTERM, 130 after Ctrl-C, 1 when Kafka went away for good or a worker died too \
-often, 2 when something is set wrong.
+often, or the workflow breaks a rule of `minuet lint`, 2 when something is set wrong.
 
 Example: minuet worker orders --simulated --processes 2 --http 9100
 """
@@ -56,11 +58,18 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
-    workflow: Annotated[str, typer.Argument(help="As pyproject.toml names it.")],
-    more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    workflow: WorkflowArgument,
+    more: Annotated[
+        list[str] | None, typer.Argument(hidden=True, autocompletion=offer_units)
+    ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="STEP…", help="Only these steps; `coordinator` is one."),
+        typer.Option(
+            "--only",
+            metavar="STEP…",
+            help="Only these steps; `coordinator` is one.",
+            autocompletion=offer_units,
+        ),
     ] = None,
     group: Annotated[
         str, typer.Option("--group", metavar="NAME", help="The unit's consumer group.")
@@ -113,6 +122,8 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     signal.signal(signal.SIGTERM, _stop_at_once)
     set_up(log_format, verbose=verbose)
     loaded = projects.load(workflow, project)
+    if not parent:
+        check_rules(loaded, project_folder(project))
     assignment = Assignment(
         only=_names(only, more),
         group=group,

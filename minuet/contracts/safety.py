@@ -18,6 +18,7 @@ from minuet.errors import ContractError
 DEPTH_MOST = 32
 FIELDS_MOST = 10_000  # of one value, however often its types are named
 TEXT_MOST = 512 * 1024
+DIGITS_MOST = 1_000  # of a decimal: powers of ten beyond take a processor for minutes
 _NESTED_MOST = 8 * DEPTH_MOST  # of the JSON itself, before anything walks it
 
 _FEWEST_BYTES = {"null": 0, "float": 4, "double": 8}  # all others take one byte
@@ -107,7 +108,8 @@ def refuse_dangerous(avro: Json) -> None:
     """Refuse a schema by which few bytes could crash or fill the process.
 
     Raises:
-        ContractError: it is recursive, too deep, too wide, or has an array of items without bytes.
+        ContractError: it is recursive, too deep, too wide, has an array of items without bytes, a
+            fixed of no possible size, or a decimal of too many digits.
     """
     _refuse_nested(avro)
     sizes(avro)
@@ -143,6 +145,7 @@ def _size(avro: Json, known: dict[str, Size]) -> Size:
         parts = [size_of(branch, known) for branch in avro]
         least = 1 + min((part.least for part in parts), default=0)
         return Size(least, max((part.fields for part in parts), default=0), _below(parts))
+    _refuse_digits(avro)
     match avro["type"]:
         case "record" | "error":
             known[avro["name"]] = _OPEN
@@ -151,6 +154,9 @@ def _size(avro: Json, known: dict[str, Size]) -> Size:
             size = Size(sum(part.least for part in parts), fields, _below(parts))
             return _keep(avro, size, known)
         case "fixed":
+            if type(avro["size"]) is not int or avro["size"] < 0:
+                message = f"{avro['name']} has a size that no value has"
+                raise ContractError(message)
             return _keep(avro, Size(avro["size"], 0, 0), known)
         case "enum":
             return _keep(avro, Size(1, 0, 0), known)
@@ -162,6 +168,12 @@ def _size(avro: Json, known: dict[str, Size]) -> Size:
             return Size(1, items.fields, _below([items]))
         case kind:
             return size_of(kind, known)
+
+
+def _refuse_digits(avro: Json) -> None:
+    if avro.get("logicalType") == "decimal" and avro.get("precision", 0) > DIGITS_MOST:
+        message = f"a decimal of more than {DIGITS_MOST:,} digits"
+        raise ContractError(message)
 
 
 def _keep(avro: Json, size: Size, known: dict[str, Size]) -> Size:

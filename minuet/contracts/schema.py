@@ -40,11 +40,17 @@ def avro_schema(model: type[Event]) -> Schema:
 
 
 def schema_of(avro: Json) -> Schema:
-    """Return a record's schema, given as JSON, with its canonical text and fingerprint."""
+    """Return a record's schema, given as JSON, with its canonical text and fingerprint.
+
+    Raises:
+        DefinitionError: it is dangerous to decode.
+    """
     try:
         refuse_dangerous(avro)
     except ContractError as error:
-        raise DefinitionError(str(error), mend="give each item at least one field") from None
+        raise DefinitionError(
+            str(error), mend="write it smaller, as docs/guide/schemas.md says"
+        ) from None
     text = json.dumps(avro, sort_keys=True, separators=(",", ":"))
     return Schema(avro["name"], text, fingerprint_of(text))
 

@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 
 from minuet.contracts.composites import array_shape, map_shape, record_shape, union_shape
 from minuet.contracts.defaults import default_json
+from minuet.contracts.safety import DIGITS_MOST
 from minuet.contracts.scalars import (
     OTHER_FORMS,
     SCALARS,
@@ -180,6 +181,8 @@ class _Walk:
         scale = _limit(metadata, "decimal_places")
         if digits is None or scale is None or not 0 <= scale <= digits or digits < 1:
             self.refuse("a Decimal must say its digits", f"write {_MONEY}")
+        if digits > DIGITS_MOST:
+            self.refuse(f"a Decimal of more than {DIGITS_MOST:,} digits", f"write {_MONEY}")
         return decimal_shape(digits, scale)
 
     def enum(self, enum: type[Enum]) -> Shape:

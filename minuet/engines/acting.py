@@ -121,7 +121,7 @@ class Acting:
 
     def _is_wanted(self, run: Run) -> bool:
         part = run.part
-        if not part.live or self.stopping or run.answered:
+        if not part.live or self.stopping or run.answered or run.refused:
             return False
         state = part.table.get(run.key)
         if state is None or run.slot.id in state.answers:
@@ -154,6 +154,12 @@ class Acting:
         state = run.part.table.get(run.key)
         if run.part.live and state is not None:
             self._saying.late(run, state, event)
+
+    def refused(self, run: Run, reason: str) -> None:
+        """Say that what a run said will never be on the log."""
+        state = run.part.table.get(run.key)
+        if run.part.live and state is not None and not self.stopping:
+            self._saying.refused(run, state, reason)
 
     def weigh(self) -> None:
         """Hold back reading or go on, by how many runs wait for a place."""

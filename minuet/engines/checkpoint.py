@@ -2,22 +2,30 @@
 
 A position is committed only past what is folded and whose rows are acked; handlers that still run
 need no mention, since what is due is a function of the state.
+
+Rows of another writer, as of a worker that slept and came back, are written again: a gap between
+the own ones tells of them, and where nothing is written any more, a look at the end of the topic.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+import logging
+from collections.abc import Callable, Container, Coroutine, Iterable
 from typing import Any, Protocol
 
 from minuet.core.state import State
-from minuet.engines.compose import Composer, Trouble, held
+from minuet.engines.compose import Composer, Trouble
+from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Log
 from minuet.engines.partition import Partition
+from minuet.errors import BrokerError
 from minuet.settings.worker import Options
 
 PATIENCE_S = 1.0  # with partitions whose rows are not acked; then the others go on
 SLICE = 200  # rows packed before others get their turn: about 5 ms
+
+_LOG = logging.getLogger("minuet.worker")
 
 
 class Owner(Protocol):
@@ -43,18 +51,22 @@ class Checkpoints:
         owner: the loop.
         log: where rows and positions go.
         composer: makes the rows' records.
+        letters: writes dead letters.
         options: how often.
     """
 
-    def __init__(self, owner: Owner, log: Log, composer: Composer, options: Options) -> None:
+    def __init__(
+        self, owner: Owner, log: Log, composer: Composer, letters: Letters, options: Options
+    ) -> None:
         self._owner = owner
         self._log = log
         self._composer = composer
+        self._letters = letters
         self._options = options
         self._records = 0
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def count(self, records: int) -> None:
         """Count folded records towards the next checkpoint; 0 when only a position moved."""
@@ -65,12 +77,14 @@ class Checkpoints:
 
     def start(self) -> None:
         """Begin to checkpoint in the background."""
-        self._task = self._owner.spawn(self._forever())
+        self._tasks = [self._owner.spawn(self._forever())]
+        if self._owner.coordinates and self._options.look_s:
+            self._tasks.append(self._owner.spawn(self._look_forever()))
 
     def stop(self) -> None:
         """Begin no more checkpoints; one under way goes on."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     async def _forever(self) -> None:
         while True:
@@ -103,7 +117,7 @@ class Checkpoints:
     async def _store(self, part: Partition) -> None:
         position = min([part.position, *part.letters])
         over = part.table.over()
-        await self._letters(part, over)
+        await self._bury(part, over)
         while part.table.dirty:
             offsets = await self._write(part, list(part.table.dirty))
             if not self._owner.coordinates or not await self._foreign(part, offsets):
@@ -138,14 +152,48 @@ class Checkpoints:
         end = max(own, default=part.next_row - 1) + 1
         gaps = [o for o in range(part.next_row, end) if o not in own]
         if gaps:
-            async for chunk in self._log.rows(part.number, gaps[0], gaps[-1] + 1):
-                for key, _, offset in chunk:
-                    if offset not in own and part.table.get(key.decode()) is not None:
-                        part.table.dirty[key.decode()] = None
+            await self._theirs(part, gaps[0], gaps[-1] + 1, own)
         part.next_row = end
         return bool(gaps)
 
-    async def _letters(self, part: Partition, over: list[State]) -> None:
+    async def _theirs(
+        self, part: Partition, start: int, end: int | None, own: Container[int] = ()
+    ) -> bool:
+        """Have rows of somebody else written again, or removed; returns whether there were any."""
+        acks, some = _Acks(), False
+        async for chunk in self._log.rows(part.number, start, end):
+            for raw, row, offset in chunk:
+                part.next_row = max(part.next_row, offset + 1)
+                if offset in own:
+                    continue
+                some, key = True, raw.decode()
+                if part.table.get(key) is not None:
+                    part.table.dirty[key] = None
+                elif row is not None:  # of a saga that was dropped, and would rise again
+                    self._owner.append(
+                        part, acks.expect(self._composer.row(part.number, key, None))
+                    )
+        await acks.all(part)
+        return some
+
+    async def _look_forever(self) -> None:
+        """Look behind the own rows every so often: where nothing happens, no gap would tell."""
+        while True:
+            await asyncio.sleep(self._options.look_s)
+            for part in list(self._owner.parts.values()):
+                async with part.storing:  # by then all own rows are acked
+                    await self._look(part)
+
+    async def _look(self, part: Partition) -> None:
+        if not part.restored or not part.live:
+            return
+        try:
+            if await self._theirs(part, part.next_row, None):
+                self.count(0)
+        except BrokerError as failure:
+            _LOG.warning("rows of partition %s are looked at later: %s", part.number, failure)
+
+    async def _bury(self, part: Partition, over: list[State]) -> None:
         """Make dead letters of events whose saga never began."""
         if not self._owner.coordinates:
             return
@@ -153,8 +201,7 @@ class Checkpoints:
         for state in over:
             trouble = Trouble("early", f"no saga {state.saga_id} began within the time allowed")
             for entry in state.held:
-                letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
-                self._owner.append(part, acks.expect(letter))
+                self._letters.write(part, state.saga_id, entry, trouble, acks.awaited())
         await acks.all(part)
 
     async def _tombstones(self, part: Partition, over: list[State]) -> None:
@@ -182,10 +229,14 @@ class _Acks:
         self._done = asyncio.Event()
 
     def expect(self, append: Append) -> Append:
-        append.acked = self._acked
+        append.acked = self.awaited()
+        return append
+
+    def awaited(self) -> Callable[[Append, int], None]:
+        """Return what is to be called at one more ack."""
         self._waiting += 1
         self._done.clear()
-        return append
+        return self._acked
 
     def _acked(self, _append: Append, offset: int) -> None:
         self._waiting -= 1

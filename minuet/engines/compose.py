@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from minuet.contracts.codec import Codec
@@ -42,6 +42,8 @@ from minuet.event.record import (
     base_headers,
 )
 from minuet.spec.model import Spec
+
+LEFT_OUT = "minuet_left_out"  # of a dead letter: what of its record it does not hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,17 @@ class Composer:
             message = f"{say.type} of saga {state.saga_id} cannot be made: {bad}"
             raise ContractError(message) from bad
 
-    def letter(self, record: Unreadable, partition: int, trouble: Trouble) -> Append:
-        """The original bytes of a record that could not be handled, the reason beside them."""
+    def letter(
+        self, record: Unreadable, partition: int, trouble: Trouble, missing: Sequence[str] = ()
+    ) -> Append:
+        """The original bytes of a record that could not be handled, the reason beside them.
+
+        Args:
+            record: as it stands on the log.
+            partition: of the log.
+            trouble: the reason.
+            missing: which parts of the record could not be had.
+        """
         place = (self._topic, partition, record.offset, trouble.slot, trouble.attempt)
         identity = ids.dead_letter_id(*place)
         headers = [
@@ -168,6 +179,8 @@ class Composer:
             ("minuet_source", f"{self._topic}/{partition}/{record.offset}".encode()),
             ("minuet_source_time", str(record.time).encode()),
         ]
+        if missing:
+            headers.append((LEFT_OUT, ",".join(missing).encode()))
         topic = self._spec.dead_letter_topic
         return Append(topic, partition, record.key, record.value, headers)
 
@@ -198,6 +211,29 @@ def _slot_headers(slot: Slot) -> Headers:
 
 def _attempt_headers(slot: Slot, attempt: int, error: str) -> Headers:
     return [*_slot_headers(slot), (ATTEMPT, str(attempt).encode()), (REASON, error.encode())]
+
+
+def shortened(letter: Append) -> Append | None:
+    """Return a letter with less in it: without its value, then with our own headers alone.
+
+    None when nothing can be left out any more.
+    """
+    headers = dict(letter.headers)
+    left_out = headers.pop(LEFT_OUT, b"").decode().split(",")
+    value: bytes | None = None
+    kept = list(headers.items())
+    if letter.value:
+        missing = f"value ({len(letter.value)} bytes)"
+    elif any(not name.startswith("minuet_") and name not in (ID, TYPE) for name in headers):
+        missing = "headers"
+        kept = [pair for pair in kept if pair[0].startswith("minuet_") or pair[0] in (ID, TYPE)]
+    else:
+        return None
+    told = ",".join(dict.fromkeys([*filter(None, left_out), missing]))
+    kept.append((LEFT_OUT, told.encode()))
+    less = Append(letter.topic, letter.partition, letter.key, value, kept)
+    less.acked, less.note, less.owner = letter.acked, letter.note, letter.owner
+    return less
 
 
 def held(saga_id: str, entry: Entry) -> Unreadable:

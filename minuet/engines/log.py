@@ -49,7 +49,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record without key or readable headers: a dead letter, and nothing to any saga."""
+    """A record as it is. Told by a read: without key or readable headers it is a dead letter."""
 
     offset: int
     time: int
@@ -147,6 +147,13 @@ class Log(Protocol):
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows as (key, row or None, offset), in chunks, to `end` or the end of now."""
+
+    async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
+        """Read single records of the log as they are, by offset; what is gone is left out.
+
+        Raises:
+            BrokerError: the broker does not say.
+        """
 
     async def close(self) -> None:
         """Flush, leave the group, and end every thread."""

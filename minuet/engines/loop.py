@@ -16,7 +16,6 @@ from typing import Any
 
 from minuet.contracts.codec import Codec
 from minuet.core.plan import Plan, compile_plan
-from minuet.core.settle import Failure
 from minuet.core.state import State
 from minuet.engines.acting import Acting, Hands
 from minuet.engines.assignments import Assignments
@@ -25,6 +24,7 @@ from minuet.engines.checkpoint import Checkpoints
 from minuet.engines.compose import Composer
 from minuet.engines.flow import Flow
 from minuet.engines.gates import BreakerView, Gates
+from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Log, Position, Unreadable
 from minuet.engines.partition import Partition, Run
 from minuet.engines.runner import Runner
@@ -32,7 +32,7 @@ from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
 from minuet.engines.unit import Unit
 from minuet.errors import BrokerError
-from minuet.event.record import Record
+from minuet.event.record import TYPE, Record
 from minuet.settings.worker import DEFAULTS, Options
 
 _LOG = logging.getLogger("minuet.worker")
@@ -71,8 +71,9 @@ class Loop:
         self._options = options
         composer = Composer(unit.workflow.spec, codec, clock)
         jitter = random.Random(seed).random
-        self._saying = Saying(self, composer, clock, jitter, self._inline_types())
-        self._checkpoints = Checkpoints(self, log, composer, options)
+        self._letters = Letters(self, log, composer)
+        self._saying = Saying(self, composer, self._letters, clock, jitter, self._inline_types())
+        self._checkpoints = Checkpoints(self, log, composer, self._letters, options)
         self._flow = Flow(log, self.parts, options.window)
         self._gates = Gates(self, unit, options, clock)
         self._calls = Calls(self, log, options, clock)
@@ -246,7 +247,8 @@ class Loop:
 
     def failed(self, append: Append, reason: str, *, final: bool = False) -> None:
         """Repeat the same bytes: the handler does not run again. What can never be written is
-        given up where it is a step's; without rows and requests nothing can go on.
+        given up where it is a step's answer, and shortened where it is a dead letter; without rows
+        and requests nothing can go on.
         """
         part, run = append.owner, append.note
         if part is None or not part.live:
@@ -257,9 +259,10 @@ class Loop:
         if not final:
             loop = asyncio.get_running_loop()
             loop.call_later(self._options.append_again_s, self.append, part, append)
-        elif isinstance(run, Run) and not run.refused:
-            run.refused, run.answered = True, False
-            self._acting.ended(run, Failure("reject", reason))
+        elif append.topic == self.plan.spec.dead_letter_topic:
+            self._letters.refused(part, append, reason)
+        elif isinstance(run, Run) and dict(append.headers)[TYPE] != b"StepGaveUp":
+            self._acting.refused(run, reason)
         else:
             where = f"{append.topic}/{append.partition}"
             self.broken(BrokerError(f"a record for {where} is refused for good: {reason}"))

@@ -111,6 +111,9 @@ class MemoryLog:
 
     def _append(self, append: Append) -> None:
         broker = self._broker
+        if not broker.takes(append.topic, append.key, append.value, append.headers):
+            self._back(("ack", append.topic, append.partition), lambda: self._refused(append))
+            return
         record = (append.topic, append.partition, append.key, append.value, append.headers)
         lost = broker.happens(broker.faults.append_lost, "append lost")
         offset = -1 if lost else broker.store(*record)
@@ -119,6 +122,11 @@ class MemoryLog:
         unknown = lost or broker.happens(broker.faults.ack_lost, "ack lost")
         lane = ("ack", append.topic, append.partition)
         self._back(lane, lambda: self._acked(append, None if unknown else offset))
+
+    def _refused(self, append: Append) -> None:
+        self._flying -= 1
+        self._landed.set()
+        self._sink.failed(append, "the record is too large", final=True)
 
     def _acked(self, append: Append, offset: int | None) -> None:
         self._flying -= 1
@@ -223,12 +231,18 @@ class MemoryLog:
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks."""
-        there = self._broker.records(self._table, partition)
-        end = len(there) if end is None else end
-        for at in range(start, end, ROWS_BATCH):
+        there = self._broker.standing(self._table, partition, start, end)
+        for at in range(0, len(there), ROWS_BATCH):
             await self._way("rows")
-            chunk = there[at : min(end, at + ROWS_BATCH)]
+            chunk = there[at : at + ROWS_BATCH]
             yield [(stored.key, stored.value, stored.offset) for stored in chunk]
+
+    async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
+        """Read single records of the log."""
+        await self._way("ask")
+        there = self._broker.records(self._broker.log, partition)
+        low = self._broker.lows.get((self._broker.log, partition), 0)
+        return {at: _raw(there[at]) for at in offsets if low <= at < len(there)}
 
     async def close(self) -> None:
         """Flush, give everything back, and leave the group."""
@@ -292,5 +306,9 @@ def _record(stored: Stored) -> Record | Unreadable:
     try:
         return parse(stored.key, value, headers, stored.offset, stored.time)
     except UnreadableHeaders as bad:
-        key, why = stored.key or b"", str(bad)
-        return Unreadable(stored.offset, stored.time, key, value, headers, why)
+        return _raw(stored, str(bad))
+
+
+def _raw(stored: Stored, reason: str = "") -> Unreadable:
+    key, value, headers = stored.key or b"", stored.value, stored.headers
+    return Unreadable(stored.offset, stored.time, key, value, headers, reason)

@@ -63,7 +63,7 @@ class MeteredLog:
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows; all of them are a restore."""
-        whole = end is None
+        whole = end is None and not start
         async for chunk in self._log.rows(partition, start, end):
             self.rows_read += len(chunk) if whole else 0
             yield chunk

@@ -172,6 +172,10 @@ class ModelBroker:
         now_ms: the clock that stamps records.
         seed: of everything that is drawn.
         faults: what goes wrong.
+
+    Attributes:
+        limits: by topic, the bytes of the largest record that it takes.
+        lows: by topic and partition, the first offset that retention has left.
     """
 
     def __init__(
@@ -185,8 +189,11 @@ class ModelBroker:
         self.readers: list[Member] = []
         self.trace: list[str] = []
         self.hits: Counter[str] = Counter()
+        self.limits: dict[str, int] = {}
+        self.lows: dict[tuple[str, int], int] = {}
         self.now_ms = now_ms
         self._topics: dict[str, list[list[Stored]]] = {}
+        self._gone: dict[tuple[str, int], set[int]] = {}
         self._random = random.Random(seed)
         self._written = blake2b(digest_size=16)
 
@@ -202,9 +209,27 @@ class ModelBroker:
         """Return what stands in a partition."""
         return self._topics.setdefault(topic, [[] for _ in range(self.partitions)])[partition]
 
+    def compact(self, topic: str) -> None:
+        """Remove what a later record of the same key has replaced; offsets stay."""
+        for number in range(self.partitions):
+            last = {one.key: one.offset for one in self.records(topic, number)}
+            gone = self._gone.setdefault((topic, number), set())
+            gone.update({one.offset for one in self.records(topic, number)} - {*last.values()})
+
+    def standing(self, topic: str, partition: int, start: int, end: int | None) -> list[Stored]:
+        """Return what compaction has left between two offsets, or to the end."""
+        gone = self._gone.get((topic, partition), ())
+        there = self.records(topic, partition)[start:end]
+        return [one for one in there if one.offset not in gone]
+
     def everything(self, topic: str) -> list[Stored]:
         """Return what stands in a topic, partition after partition."""
         return [one for n in range(self.partitions) for one in self.records(topic, n)]
+
+    def takes(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> bool:
+        """Return whether a record is not too large for its topic."""
+        size = sum(len(name) + len(raw) for name, raw in headers) + len(key) + len(value or b"")
+        return size <= self.limits.get(topic, size)
 
     def store(
         self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers

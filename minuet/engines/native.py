@@ -15,11 +15,13 @@ from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from minuet.engines.log import Append, Sink
+from minuet.engines.log import Append, Sink, Unreadable
 from minuet.engines.native_calls import CallReader
 from minuet.engines.native_member import LEAVE_S, Member
 from minuet.engines.native_reading import in_turn, stored_rows
+from minuet.engines.native_records import raw
 from minuet.kafka.connection import Connection
+from minuet.kafka.picking import pick
 from minuet.kafka.reasons import describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
@@ -70,7 +72,7 @@ class KafkaLog:
         group: str, reads_from: str, client_id: str,
     ) -> None:  # fmt: skip
         self._connection = connection
-        self._table = table
+        self._topic, self._table = topic, table
         own = {"group.id": group, "client.id": client_id}
         self._member = Member(connection, topic, reads_from, own)
         self._calls = CallReader(connection)
@@ -215,6 +217,16 @@ class KafkaLog:
         """Read stored rows in chunks, with a consumer of its own."""
         place = (self._table, partition)
         return in_turn(self._loading, stored_rows(self._connection, place, start, end))
+
+    async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
+        """Read single records of the log, with a consumer of its own.
+
+        Raises:
+            BrokerError: the broker does not say.
+        """
+        places = [(partition, offset) for offset in offsets]
+        found = await asyncio.to_thread(pick, self._connection, self._topic, places)
+        return {offset: raw(message) for (_, offset), message in found.items()}
 
     async def close(self) -> None:
         """Flush, leave the group, end the threads.

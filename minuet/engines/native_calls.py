@@ -40,7 +40,8 @@ class CallReader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._commands: deque[Callable[[Consumer], None]] = deque()
-        self._delays: dict[Place, int] = {}
+        self._wanted: set[Place] = set()
+        self._delays: dict[Place, int] = {}  # of those that are read
         self._due: list[tuple[float, Place]] = []
         self._ends = threading.Event()
         self._thread: threading.Thread | None = None
@@ -56,8 +57,8 @@ class CallReader:
             self._thread = threading.Thread(target=self._run, name="minuet-calls", daemon=True)
             self._thread.start()
         for topic, delay_ms in delays.items():
-            begin = partial(self._begin, place=(topic, partition), delay_ms=delay_ms)
-            self._commands.append(begin)
+            place = (topic, partition)
+            self._commands.append(partial(self._want, place=place, delay_ms=delay_ms))
 
     def unfollow(self, partition: int) -> None:
         """Read a partition no more."""
@@ -107,7 +108,13 @@ class CallReader:
         key = (message.key() or b"").decode(errors="replace")
         self._loop.call_soon_threadsafe(self._sink.called, place[1], key)
 
+    def _want(self, consumer: Consumer, place: Place, delay_ms: int) -> None:
+        self._wanted.add(place)
+        self._begin(consumer, place, delay_ms)
+
     def _begin(self, consumer: Consumer, place: Place, delay_ms: int) -> None:
+        if place not in self._wanted or place in self._delays:
+            return  # asked again, of a partition that was given away, or came back, meanwhile
         since = int(time.time() * 1000) - delay_ms
         try:
             [found] = consumer.offsets_for_times([TopicPartition(*place, since)], timeout=REACH_S)
@@ -130,6 +137,7 @@ class CallReader:
         again.start()
 
     def _end(self, consumer: Consumer, partition: int) -> None:
+        self._wanted = {place for place in self._wanted if place[1] != partition}
         gone = [place for place in self._delays if place[1] == partition]
         for place in gone:
             del self._delays[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from confluent_kafka import KafkaError, Message
 
@@ -63,5 +64,11 @@ def _record(message: Message) -> Record | Unreadable:
     try:
         return parse(key, value, headers, offset, time)  # type: ignore[arg-type]
     except UnreadableHeaders as bad:
-        kept = list(headers or [])
-        return Unreadable(offset, time, key or b"", value, kept, str(bad))  # type: ignore[arg-type]
+        return raw(message, str(bad))
+
+
+def raw(message: Message, reason: str = "") -> Unreadable:
+    """A message as it is."""
+    headers: list[Any] = list(message.headers() or [])
+    offset, time = message.offset() or 0, message.timestamp()[1]
+    return Unreadable(offset, time, message.key() or b"", message.value(), headers, reason)

@@ -14,7 +14,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +25,7 @@ from minuet.core.state import Entry
 from minuet.engines.driving import Suspended, drive, resume
 from minuet.engines.partition import Run
 from minuet.engines.quarantine import NO_GUARD, Guard
+from minuet.engines.threads import Threads
 from minuet.engines.verdict import Ended, Unbound, Verdicts, in_words, overdue
 from minuet.errors import MinuetError, UnreadableValue
 from minuet.event.model import Event
@@ -107,9 +107,9 @@ class Runner:
         self._codec = codec
         self._verdicts = verdicts
         self._owner = owner
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: Threads | None = None
         if options.threads:
-            self._pool = ThreadPoolExecutor(2 * options.threads, "minuet-step")  # half for late
+            self._pool = Threads(2 * options.threads, "minuet-step")  # half for late ones
         self._places = _Places(options.in_flight, options.late)
         self._threads = _Places(options.threads, options.threads)
         self._decoded: dict[tuple[str, str], Event] = {}
@@ -147,7 +147,7 @@ class Runner:
         for task in self._tasks:
             task.cancel()
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown(cancel_futures=True)
 
     def _start(self, run: Run) -> None:
         if not self._owner.may_start(run) or (self.guard.suspects and self._is_stopped(run)):

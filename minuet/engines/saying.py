@@ -14,7 +14,8 @@ from minuet.core.decide import Say
 from minuet.core.due import Doubt, doubt
 from minuet.core.settle import Again, Failure, Park, Wait, settle
 from minuet.core.state import Entry, State
-from minuet.engines.compose import Composer, Trouble, held
+from minuet.engines.compose import Composer, Trouble
+from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Unreadable
 from minuet.engines.partition import Partition, Run
 from minuet.engines.verdict import Ended, Unbound
@@ -49,6 +50,7 @@ class Saying:
     Args:
         owner: the loop.
         composer: makes the records.
+        letters: writes the dead ones.
         clock: ms since 1970.
         jitter: returns a number from 0 to 1.
         inline: event types after whose ack the loop may go on.
@@ -58,12 +60,14 @@ class Saying:
         self,
         owner: Owner,
         composer: Composer,
+        letters: Letters,
         clock: Callable[[], int],
         jitter: Callable[[], float],
         inline: frozenset[str],
     ) -> None:
         self._owner = owner
         self._composer = composer
+        self._letters = letters
         self._clock = clock
         self._jitter = jitter
         self._goes_on = inline
@@ -99,7 +103,7 @@ class Saying:
     def ended(self, run: Run, state: State, ended: Ended) -> None:
         """Say how a run ended."""
         answer = state.answers.get(run.slot.id)
-        if run.refused:
+        if run.refused and isinstance(ended, Failure):
             return  # the slot is parked; a person's resume asks again under the same key
         if answer is not None and _adds_nothing(run, ended, answer):
             run.part.runs.pop(run.slot.id, None)  # another try, a late one perhaps, was first
@@ -134,14 +138,17 @@ class Saying:
         """Make a dead letter of a record that belongs to no saga."""
         place = {"partition": part.number, "offset": record.offset}
         _LOG.warning("dead letter: %s", record.reason.partition(":")[0], extra=place)
-        trouble = Trouble("unreadable", record.reason)
-        letter = self._composer.letter(record, part.number, trouble)
-        letter.acked = lambda _letter, _offset: part.letters.discard(record.offset)
-        self._owner.append(part, letter)
+        self._letters.unread(part, record, lambda *_: part.letters.discard(record.offset))
+
+    def refused(self, run: Run, state: State, reason: str) -> None:
+        """Park a slot whose answer Kafka will never take; for another one that is said again."""
+        if run.slot.id in state.answers:
+            return
+        run = run.part.runs.get(run.slot.id, run)  # a later try perhaps, which waits for it
+        run.refused, run.answered = True, False
+        self._failed(run, state, Failure("reject", reason))
 
     def _answer(self, run: Run, state: State, event: Event) -> None:
-        if run.refused:
-            return
         try:
             append = self._answered(run, state, event)
         except ContractError as bad:
@@ -194,7 +201,6 @@ class Saying:
         about = {"saga": run.key, "step": trouble.step, "slot": slot.id}
         _LOG.warning("gave up (%s), a person is needed", trouble.category, extra=about)
         cause = max(slot.causes, key=lambda entry: entry.offset)
-        letter = self._composer.letter(held(run.key, cause), part.number, trouble)
         run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
         gave_up = self._composer.gave_up(slot, state, part.number, trouble)
 
@@ -202,8 +208,7 @@ class Saying:
             if not run.answered:
                 self._for(run, gave_up)
 
-        letter.acked = written
-        self._owner.append(part, letter)
+        self._letters.write(part, run.key, cause, trouble, written)
 
     def _reject(self, part: Partition, state: State, entry: Entry, reason: str) -> None:
         """Write the dead letter first, then say that the value cannot be read (rule 8)."""
@@ -213,10 +218,12 @@ class Saying:
         about = {"saga": state.saga_id, "partition": part.number, "offset": entry.offset}
         _LOG.warning("a %s cannot be read, a person is needed", entry.type, extra=about)
         trouble = Trouble("poison", reason)
-        letter = self._composer.letter(held(state.saga_id, entry), part.number, trouble)
         rejected = self._composer.rejected(entry, reason, state, part.number)
-        letter.acked = lambda _letter, _offset: self._owner.append(part, rejected)
-        self._owner.append(part, letter)
+
+        def written(_letter: Append, _offset: int) -> None:
+            self._owner.append(part, rejected)
+
+        self._letters.write(part, state.saga_id, entry, trouble, written)
 
     def _for(self, run: Run, append: Append) -> None:
         run.said = append.event_id

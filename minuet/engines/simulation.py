@@ -46,7 +46,8 @@ class Settings:
     Args:
         workers: that start at once, numbered from 0.
         spread_ms: over which the events are published, evenly.
-        options: of each worker; handlers never run in threads here.
+        options: of each worker; handlers never run in threads here. A look for rows every so often
+            would never end: here there is none.
         form: of the resources.
     """
 
@@ -154,7 +155,12 @@ class Simulation:
         )  # fmt: skip
         seed = self._seed * 1_000 + self._started
         self.loops[number] = Loop(
-            unit, log, self.codec, self._time.now_ms, replace(settings.options, threads=0), seed
+            unit,
+            log,
+            self.codec,
+            self._time.now_ms,
+            replace(settings.options, threads=0, look_s=0),
+            seed,
         )
         await self.loops[number].start()
 

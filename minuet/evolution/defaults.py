@@ -38,7 +38,7 @@ def fits(value: Any, schema: Json, named: Mapping[str, Json]) -> bool:
             return isinstance(value, dict) and all(fits(v, schema["values"], named) for v in values)
         case "record" | "error":
             return isinstance(value, dict) and all(
-                fits(value.get(field["name"], field.get("default")), field["type"], named)
+                fits(value.get(field["name"], field.get("default", ...)), field["type"], named)
                 for field in schema["fields"]
             )
         case kind:

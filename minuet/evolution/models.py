@@ -20,7 +20,9 @@ from minuet.contracts.safety import definitions, safe_schema
 from minuet.contracts.scalars import Json
 from minuet.contracts.shape import shape_of
 from minuet.errors import ContractError, DefinitionError
+from minuet.evolution.defaults import fits
 from minuet.evolution.source import (
+    TAKEN,
     default,
     hint,
     members,
@@ -80,9 +82,9 @@ class _Writer:
         self.root, self.file = avro, file
         self.named = definitions(avro)
         self.classes: list[str] = []
-        shorts = [short(each) for each in self.named.values()]
-        for name in sorted(shorts):
-            if shorts.count(name) > 1:
+        self.shorts = [short(each) for each in self.named.values()]
+        for name in sorted(self.shorts):
+            if self.shorts.count(name) > 1:
                 self.refuse(name, "two types have this name, in two namespaces")
 
     def module(self) -> str:
@@ -127,25 +129,33 @@ class _Writer:
     def field(self, field: Json, path: str) -> str:
         """Return the line of a field, with its comment."""
         try:
-            refuse_field_name(field)
-            said = (
-                [f"Formerly({', '.join(map(quoted, former))})"]
-                if (former := _former(field))
-                else []
-            )
-            said += ["Pii()"] if field.get("pii") else []
-            is_null = field.get("default", ...) is None
-            kind = hint(field["type"], self.named, default_null=is_null)
-            kind = f"Annotated[{', '.join([kind, *said])}]" if said else kind
-            line = f"{field['name']}: {kind}"
-            if "default" in field:
-                line += f" = {default(field['default'], field['type'], self.named)}"
+            line = self.hinted(field)
         except ContractError as error:
             self.refuse(path, str(error))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             self.refuse(path, "its default is not of its type")
         doc = _text(field.get("doc"))
         return (f"    # {doc}\n" if doc else "") + f"    {line}\n"
+
+    def hinted(self, field: Json) -> str:
+        """Return a field's name, its type, what is said of it, and its default."""
+        name = field["name"]
+        refuse_field_name(name)
+        said = [f"Formerly({', '.join(map(quoted, former))})"] if (former := _former(field)) else []
+        said += ["Pii()"] if field.get("pii") else []
+        ends = ""
+        if "default" in field:
+            if not fits(field["default"], field["type"], self.named):
+                raise ValueError
+            value = default(field["default"], field["type"], self.named)
+            if name in TAKEN or name in self.shorts:  # as a value, it would hide that type
+                said.append(value if value.startswith("Field(") else f"Field(default={value})")
+            else:
+                ends = f" = {value}"
+        is_null = field.get("default", ...) is None
+        kind = hint(field["type"], self.named, default_null=is_null)
+        kind = f"Annotated[{', '.join([kind, *said])}]" if said else kind
+        return f"{name}: {kind}{ends}"
 
     def enum(self, avro: Json) -> str:
         """Return the class of an enum."""
@@ -218,6 +228,8 @@ def _refuse_difference(wanted: Json, found: Json, file: str) -> None:
 
 
 def _differences(wanted: Json, found: Json, path: str) -> Iterator[str]:
+    if {type(wanted), type(found)} == {int, float} and wanted == found:
+        return  # a default 0 of a double, which is exported as 0.0
     if type(wanted) is not type(found):
         yield path
     elif isinstance(wanted, dict):

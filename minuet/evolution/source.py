@@ -30,7 +30,7 @@ _FROM_WIRE = {
     for shape in (*SCALARS.values(), *FORMS.values())
     if isinstance(shape.avro, dict)
 }
-# What the written module itself uses: a class or a field of such a name would hide it.
+# What the written module itself uses: a class, or a field's default, of such a name would hide it.
 TAKEN = frozenset({
     "bool", "int", "float", "str", "bytes", "list", "dict", "date", "datetime", "time", "UTC",
     "UUID", "Decimal", "Enum", "Annotated", "Field", "BaseModel", "ConfigDict", "Event", "Formerly",
@@ -144,25 +144,30 @@ def refuse_class_name(name: str) -> None:
     Raises:
         ContractError: says so.
     """
-    if not name.isidentifier() or not name.isascii():
-        message = f"{name!r} is no name"
-        raise ContractError(message)
-    if keyword.iskeyword(name) or name in TAKEN:
-        message = f"the name {name} is taken in Python, or by what the models use"
+    _refuse_no_name(name)
+    if name in TAKEN:
+        message = f"the name {name} is taken by what the models use"
         raise ContractError(message)
 
 
-def refuse_field_name(field: Json) -> None:
+def refuse_field_name(name: str) -> None:
     """Refuse a field's name that Python or pydantic has another use for.
 
     Raises:
         ContractError: says so.
     """
-    name = field["name"]
-    if "default" in field or name not in TAKEN:  # as a value, it hides the type in hints
-        refuse_class_name(name)
+    _refuse_no_name(name)
     if name.startswith("_") or hasattr(BaseModel, name):
         message = f"pydantic keeps the name {name} for itself"
+        raise ContractError(message)
+
+
+def _refuse_no_name(name: str) -> None:
+    if not name.isidentifier() or not name.isascii():
+        message = f"{name!r} is no name"
+        raise ContractError(message)
+    if keyword.iskeyword(name):
+        message = f"the name {name} is taken in Python"
         raise ContractError(message)
 
 

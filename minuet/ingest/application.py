@@ -7,15 +7,17 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from time import time
+from time import perf_counter, time
 from typing import Any
 
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from minuet.ingest.arrival import Malformed, Problem, Reading, Refused
+from minuet.ingest.figures import Figures
 from minuet.ingest.keys import Keys
 from minuet.ingest.limits import Limits
 from minuet.ingest.openapi import document
@@ -55,7 +57,8 @@ def application(
         limits: how much.
         reach: asked for readiness, in a thread: why the broker cannot be reached, or nothing.
     """
-    desk = _Desk(reading, sink, keys, limits)
+    figures = Figures(reading.envelope.workflow, lambda: sink.under_way)
+    desk = _Desk(reading, sink, keys, limits, figures)
     openapi = _json(200, document(reading, limits, secured=bool(keys))).body
 
     async def ready(_: Request) -> Response:
@@ -69,6 +72,11 @@ def application(
 
     async def describe(_: Request) -> Response:
         return Response(openapi, 200, media_type="application/json")
+
+    async def metrics(request: Request) -> Response:
+        if refused := desk.refuses(request.headers):
+            return refused
+        return Response(figures.text(), 200, media_type=CONTENT_TYPE_LATEST)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -87,6 +95,7 @@ def application(
             Route("/live", live),
             Route("/ready", ready),
             Route("/openapi.json", describe),
+            Route("/metrics", metrics),
         ],
         lifespan=lifespan,
     )
@@ -112,14 +121,19 @@ class _Post:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
+        began = perf_counter()
         response = await self._desk.answer(headers, receive, self._type)
+        self._desk.figures.answered(response.status_code, perf_counter() - began)
         await response(scope, receive, send)
 
 
 class _Desk:
     """Takes requests with events."""
 
-    def __init__(self, reading: Reading, sink: Sink, keys: Keys, limits: Limits) -> None:
+    def __init__(
+        self, reading: Reading, sink: Sink, keys: Keys, limits: Limits, figures: Figures
+    ) -> None:
+        self.figures = figures
         self._reading, self._sink, self._keys, self._limits = reading, sink, keys, limits
         self._later = {"Retry-After": str(limits.retry_after_s)}
 
@@ -134,6 +148,7 @@ class _Desk:
             if not self._sink.fits(len(events)):
                 raise _Answer(413, f"a batch has at most {self._limits.under_way} events")
             verdicts = await self._sink.take(events)
+            self.figures.took(verdicts)
         except _Answer as answer:
             _LOG.info("%s %s: %s", name or "-", answer.status, answer.reason)
             return _refusal(answer.status, [Problem(0, "", answer.reason)], answer.headers)
@@ -147,6 +162,14 @@ class _Desk:
             _LOG.warning("%s 429: %s events are under way", name or "-", self._sink.under_way)
             return _refusal(429, [Problem(0, "", "too much is under way")], self._later)
         return self._say(name, kind, events, verdicts)
+
+    def refuses(self, headers: Mapping[str, str]) -> Response | None:
+        """The answer to a request that comes without one of the keys; None when it may come."""
+        try:
+            self._who(headers)
+        except _Answer as answer:
+            return _refusal(answer.status, [Problem(0, "", answer.reason)], answer.headers)
+        return None
 
     def _who(self, headers: Mapping[str, str]) -> str:
         """The name of the key that came along."""

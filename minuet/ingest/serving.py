@@ -6,8 +6,11 @@ import asyncio
 import gc
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -37,18 +40,52 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(message) from error
 
 
-def serve(app: ASGIApp, listener: socket.socket, listening: Callable[[], None]) -> int:
+@dataclass(frozen=True)
+class Certificate:
+    """What a TLS server shows, as files in PEM format; `key` is not encrypted.
+
+    Raises:
+        UsageError: they cannot be read, or do not belong together.
+    """
+
+    file: Path
+    key: Path
+
+    def __post_init__(self) -> None:
+        try:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                self.file, self.key, password=lambda: b""
+            )
+        except ssl.SSLError as error:
+            why = "no certificate and key in PEM that belong together, or the key is encrypted"
+            message = f"--tls-cert {self.file} --tls-key {self.key}: {why}"
+            raise UsageError(message) from error
+        except OSError as error:
+            why = error.strerror or str(error)
+            message = f"--tls-cert {self.file} --tls-key {self.key}: {why}"
+            raise UsageError(message) from error
+
+
+def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    listening: Callable[[], None],
+    certificate: Certificate | None = None,
+) -> int:
     """Serve until SIGTERM or Ctrl-C; returns the number of the signal.
 
     Args:
         app: what answers.
         listener: where.
         listening: called once requests are answered.
+        certificate: for TLS; None for plain HTTP.
     """
+    files = (certificate.file, certificate.key) if certificate is not None else (None, None)
     config = uvicorn.Config(
         app, loop="asyncio", http="httptools", ws="none", lifespan="on", access_log=False,
         log_config=None, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=_GRACE_S, timeout_keep_alive=_IDLE_S,
+        ssl_certfile=files[0], ssl_keyfile=files[1],
     )  # fmt: skip
     server = _Server(config, listening)
     asyncio.run(server.serve(sockets=[listener]))

@@ -36,6 +36,7 @@ class Letter:
         type, event: the original's event type and id.
         attempt: at which the step gave up.
         source: `topic/partition/offset` of the original; `source_at`: its time.
+        left_out: what of the original it does not hold, joined by commas; empty for nothing.
         size: of the value, in bytes.
     """
 
@@ -53,6 +54,7 @@ class Letter:
     event: str
     source: str
     source_at: str
+    left_out: str
     size: int
     key: bytes = field(repr=False)
     value: bytes = field(repr=False)
@@ -193,6 +195,7 @@ def letter_of(raw: Raw) -> Letter:
         text(ID),
         text(OURS + "source"),
         timestamp(int(moment)).decode() if moment.isdecimal() else "",
+        text(OURS + "left_out"),
         len(raw.value),
         raw.key,
         raw.value,

@@ -134,7 +134,7 @@ def standing(plan: Plan, history: History, now_ms: int) -> Standing:
             if not note
         ],
         tasks=[_task(state, slot, now_ms) for slot in pending(plan, state)],
-        lacking=_lacking(plan, state),
+        lacking=lacking(plan, state),
         undoing=_undoing(plan, state),
         deadlines=[Running(name, timestamp(at).decode()) for name, at in deadlines(plan, state)],
         incidents=[Open(i.kind, i.about, i.offset, i.reason) for i in state.incidents.values()],
@@ -162,8 +162,8 @@ def _task(state: State, slot: Slot, now_ms: int) -> Task:
     return Task(slot.step.name, slot.id, name, slot.attempt, until, slot.in_doubt)
 
 
-def _lacking(plan: Plan, state: State) -> list[Lacking]:
-    """Steps that wait for an event; in a failing saga nobody waits for one any more."""
+def lacking(plan: Plan, state: State) -> list[Lacking]:
+    """Return the steps that wait for an event; in a failing saga nobody waits for one any more."""
     if state.status is not Status.RUNNING:
         return []
     found = []

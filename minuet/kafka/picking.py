@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.reading import partitions
+from minuet.kafka.reading import drain, partitions
 
 Place = tuple[int, int]  # partition, offset
+NEAR = 1_000  # records between two wanted ones that are read over: to go there anew takes 0.1 s
+
+_CONSUMER = {"fetch.wait.max.ms": 50, "queued.max.messages.kbytes": 4_096}
 
 
 def pick(connection: Connection, topic: str, places: Iterable[Place]) -> dict[Place, Message]:
@@ -21,15 +25,15 @@ def pick(connection: Connection, topic: str, places: Iterable[Place]) -> dict[Pl
         UsageError: there is no such topic.
     """
     known = set(partitions(connection, topic))
+    wanted: dict[int, list[int]] = {}
+    for partition, offset in sorted(set(places)):
+        wanted.setdefault(partition, []).append(offset)
     found: dict[Place, Message] = {}
-    consumer = connection.consumer(**{"fetch.wait.max.ms": 50})
+    consumer = connection.consumer(**_CONSUMER)
     try:
-        for partition, offset in sorted(set(places)):
-            message = None
-            if partition in known:
-                message = _at(connection, consumer, TopicPartition(topic, partition, offset))
-            if message is not None:
-                found[partition, offset] = message
+        for partition in wanted.keys() & known:
+            for message in _of(connection, consumer, (topic, partition), wanted[partition]):
+                found[partition, message.offset() or 0] = message
     finally:
         consumer.close()
     return found
@@ -55,23 +59,29 @@ def since(connection: Connection, topic: str, time_ms: int) -> dict[int, int]:
     return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
-def _at(connection: Connection, consumer: Consumer, place: TopicPartition) -> Message | None:
-    """The record at a place; reading beyond the ends of a partition would wait for ever."""
+def _of(
+    connection: Connection, consumer: Consumer, place: tuple[str, int], offsets: Sequence[int]
+) -> Iterator[Message]:
+    """The records of a partition at these offsets, which rise."""
     try:
-        low, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
+        low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REACH_S)
     except KafkaException as failure:
         raise connection.error(failure) from failure
-    if not low <= place.offset < high:
-        return None
-    consumer.assign([place])
-    until = monotonic() + REACH_S
-    while monotonic() < until:
-        message = consumer.poll(0.2)
-        if message is None:
-            continue
-        error = message.error()
-        if error is not None and not error.retriable():
-            raise connection.error(error)
-        if error is None:
-            return message if message.offset() == place.offset else None
-    return None
+    # reading beyond the ends of a partition would wait for ever
+    wanted = deque(offset for offset in offsets if low <= offset < high)
+    at, heard = -1, monotonic()
+    while wanted and monotonic() - heard < REACH_S:
+        if at < 0 or wanted[0] - at > NEAR:
+            at, heard = wanted[0], monotonic()
+            consumer.assign([TopicPartition(*place, at)])
+        for message in drain(consumer, 0.2):
+            if (error := message.error()) is not None and not error.retriable():
+                raise connection.error(error)
+            offset = message.offset()
+            if error is None and offset is not None:
+                at, heard = offset + 1, monotonic()
+                while wanted and wanted[0] < offset:
+                    wanted.popleft()  # compacted away
+                if wanted and wanted[0] == offset:
+                    wanted.popleft()
+                    yield message

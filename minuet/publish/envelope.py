@@ -67,8 +67,7 @@ class Envelope:
         if name is None:
             message = f"{type(event).__name__} is not one of the models of this publisher"
             raise ContractError(message)
-        saga_id = getattr(event, self.key)
-        saga_id = str(saga_id.value if isinstance(saga_id, Enum) else saga_id)
+        saga_id = saga_id_of(event, self.key)
         if not saga_id:
             message = f"{self.key}: it is the saga's id and cannot be empty"
             raise ContractError(message)
@@ -84,6 +83,12 @@ class Envelope:
         if traceparent:
             headers.append((record.TRACEPARENT, traceparent.encode()))
         return Sealed(event_id, saga_id.encode(), value, headers, digest)
+
+
+def saga_id_of(event: Event, key: str) -> str:
+    """The saga that an event belongs to, by its field; the record's key is the same text."""
+    value = getattr(event, key)
+    return str(value.value if isinstance(value, Enum) else value)
 
 
 _ID_MOST = 256

@@ -64,13 +64,25 @@ def read_json_lines(stream: BinaryIO, model: type[Event]) -> Iterator[Row]:
             yield Row(number, text, None, why(error))
 
 
+def _names(cells: list[str], model: type[Event]) -> list[str]:
+    names = [name.strip() for name in cells]
+    if twice := [name for name in names if names.count(name) > 1]:
+        message = f"the first line of the CSV names {twice[0]!r} twice"
+        raise UsageError(message)
+    if not set(names) & set(model.model_fields):
+        known = ", ".join(model.model_fields)
+        message = f"the first line of the CSV names no field of {model.__name__}; it has: {known}"
+        raise UsageError(message)
+    return names
+
+
 def read_csv(stream: BinaryIO, model: type[Event]) -> Iterator[Row]:
     """Each row of `stream` as an event of `model`; the first row names the fields.
 
     An empty cell is left out where the model has a default.
 
     Raises:
-        UsageError: the first row names a field twice.
+        UsageError: the first row names a field twice, or none at all.
     """
     lines = _Lines(stream)
     rows = csv.reader(lines, strict=True)
@@ -88,10 +100,7 @@ def read_csv(stream: BinaryIO, model: type[Event]) -> Iterator[Row]:
         if not cells:
             continue
         if names is None:
-            names = [name.strip() for name in cells]
-            if twice := [name for name in names if names.count(name) > 1]:
-                message = f"the first line of the CSV names {twice[0]!r} twice"
-                raise UsageError(message)
+            names = _names(cells, model)
         elif len(cells) != len(names):
             yield Row(number, text, None, f"{len(cells)} cells under {len(names)} names")
         else:

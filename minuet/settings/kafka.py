@@ -49,7 +49,7 @@ def refusal(name: str) -> str:
 
 def is_secret(name: str) -> bool:
     """Whether its value must not be shown, or stand in a file that is committed."""
-    return any(part in name for part in _SECRET)
+    return any(part in name.lower() for part in _SECRET)
 
 
 def is_security(name: str) -> bool:

@@ -7,9 +7,11 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from minuet.settings.lint import Lint
 from minuet.settings.worker import Options
 
-TABLES = ("kafka", "worker")  # the settings that are tables; the others are single values
+SECRETS = ("ingest_keys",)  # of ours; Kafka's are known by their names
+TABLES = ("kafka", "worker", "lint")  # the settings that are tables; the others are single values
 
 
 class Settings(BaseSettings):
@@ -17,15 +19,19 @@ class Settings(BaseSettings):
 
     Args:
         bootstrap: the broker, `host:port`, more than one joined by commas; empty: not named.
+        ingest_keys: of those who may send to `minuet ingest`, NAME:KEY joined by commas or lines.
         kafka: librdkafka's settings, by its own names.
         worker: how a unit runs.
+        lint: what `minuet lint` and the start of a worker pass over.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     bootstrap: str = ""
+    ingest_keys: str = ""
     kafka: dict[str, str] = Field(default_factory=dict)
     worker: Options = Field(default_factory=Options)
+    lint: Lint = Field(default_factory=Lint)
 
     @classmethod
     def settings_customise_sources(

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from minuet.errors import UsageError
 from minuet.settings import environment, file, kafka
 from minuet.settings.environment import Path_
-from minuet.settings.model import TABLES, Settings
+from minuet.settings.lint import Lint
+from minuet.settings.model import SECRETS, TABLES, Settings
 from minuet.settings.worker import Options
 
 DEFAULT = "default"
@@ -110,7 +111,9 @@ def read(
 def settable() -> list[Path_]:
     """Every setting but librdkafka's, which are its own."""
     names = [name for name in Settings.model_fields if name not in TABLES]
-    return [*((name,) for name in names), *(("worker", each.name) for each in fields(Options))]
+    tables = (("worker", fields(Options)), ("lint", fields(Lint)))
+    rows = [(table, each.name) for table, settings in tables for each in settings]
+    return [*((name,) for name in names), *rows]
 
 
 def _of_file(folder: Path) -> _Said:
@@ -119,18 +122,22 @@ def _of_file(folder: Path) -> _Said:
     for path, value in _flat(written):
         origin = f"{file.FILE}:{file.line_of(folder, path)}"
         if path[0] != "kafka" or len(path) == 1:
+            _refuse_secret(path, path[0] in SECRETS, origin)
             said[path] = (value, origin)
             continue
         name = kafka.one_name(".".join(path[1:]))
-        if kafka.is_secret(name):
-            variable = environment.variable_of(("kafka", name))
-            message = (
-                f"{origin}: {name} is a secret, and this file is one that is committed: put it "
-                f"into a file of its own and name that in {variable}_FILE"
-            )
-            raise UsageError(message)
+        _refuse_secret(("kafka", name), kafka.is_secret(name), origin)
         said["kafka", name] = (_as_kafka_writes(value), origin)
     return said
+
+
+def _refuse_secret(path: Path_, secret: bool, origin: str) -> None:
+    if secret:
+        message = (
+            f"{origin}: {path[-1]} is a secret, and this file is one that is committed: put it "
+            f"into a file of its own and name that in {environment.variable_of(path)}_FILE"
+        )
+        raise UsageError(message)
 
 
 def _of_environment(environ: Mapping[str, str]) -> _Said:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Options:
             left to a record on a delay topic.
         grace_s: how long a stop waits for handlers that run.
         append_again_s: after an append whose result is unknown.
+        look_s: between two looks for rows that another writer left behind ours; 0 for none. It has
+            to be less than the table's `min.compaction.lag.ms`, a day.
     """
 
     in_flight: PositiveInt = 1_000
@@ -33,6 +35,7 @@ class Options:
     timers: NonNegativeInt = 20_000
     grace_s: PositiveFloat = 10.0
     append_again_s: PositiveFloat = 0.1
+    look_s: NonNegativeFloat = 600.0
 
 
 DEFAULTS = Options()

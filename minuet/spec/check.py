@@ -97,10 +97,10 @@ def models_of(saga: Saga, steps: Iterable[StepDefinition]) -> Iterable[EventType
         yield from step.says
 
 
-def refuse(step: StepDefinition, message: str, mend: str) -> NoReturn:
+def refuse(step: StepDefinition, message: str, mend: str, *, rule: str = "definition") -> NoReturn:
     """Raise the error that names a step, its place, what is wrong and how to mend it."""
     spec, where = step.spec, f"step {step.spec.name}: {message}"
-    raise DefinitionError(where, file=spec.file, line=spec.line, mend=mend)
+    raise DefinitionError(where, file=spec.file, line=spec.line, mend=mend, rule=rule)
 
 
 def _check_names(saga: Saga, steps: tuple[StepDefinition, ...]) -> None:
@@ -139,14 +139,16 @@ def _said_by(saga: Saga, steps: tuple[StepDefinition, ...]) -> dict[EventType, S
         for event in step.says:
             name = event.__name__
             if event is saga.begins:
-                refuse(step, f"it says {name}, which begins the saga", "say another event")
+                mend = "say another event"
+                refuse(step, f"it says {name}, which begins the saga", mend, rule="said-twice")
             if event in saga.external:
                 mend = "take it off the saga's `external`, or say another event"
-                refuse(step, f"it says {name}, which comes from outside", mend)
+                refuse(step, f"it says {name}, which comes from outside", mend, rule="said-twice")
             other = said_by.setdefault(event, step)
             if other is not step:
                 mend = "give each step outcomes of its own, and need `A | B` where either will do"
-                refuse(step, f"it says {name}, as {other.spec.name} does", mend)
+                message = f"it says {name}, as {other.spec.name} does"
+                refuse(step, message, mend, rule="said-twice")
     return said_by
 
 
@@ -161,7 +163,7 @@ def _check_all_said(whole: Choreography) -> None:
     for row, event in rows:
         if event is not None and event not in said:
             mend = "let a step return it, or list it in `external` if others publish it"
-            saga.refuse(f"nobody says {event.__name__} ({row})", mend)
+            saga.refuse(f"nobody says {event.__name__} ({row})", mend, rule="nobody-says")
     for step in whole.steps:
         for name, types in step.needs:
             for event in types:
@@ -173,7 +175,8 @@ def _refuse_unsaid(step: StepDefinition, parameter: str, event: EventType) -> No
     mend = "let a step return it, or list it in the saga's `external` if others publish it"
     if issubclass(event, Request):
         mend = "name it in a row of the saga's `undo` or `deadlines`"
-    refuse(step, f"it needs {event.__name__} (`{parameter}`), which nobody says", mend)
+    message = f"it needs {event.__name__} (`{parameter}`), which nobody says"
+    refuse(step, message, mend, rule="nobody-says")
 
 
 def _check_acyclic(whole: Choreography) -> None:
@@ -195,8 +198,8 @@ def _check_acyclic(whole: Choreography) -> None:
         names = " -> ".join(event.__name__ for event in circle)
         mend = "let one of them need another event: in a saga each happens once"
         if not steps:
-            whole.saga.refuse(f"these events wait for each other: {names}", mend)
-        refuse(steps[0], f"it waits for itself: {names}", mend)
+            whole.saga.refuse(f"these events wait for each other: {names}", mend, rule="cycle")
+        refuse(steps[0], f"it waits for itself: {names}", mend, rule="cycle")
 
 
 def _check_possible(whole: Choreography, step: StepDefinition) -> None:
@@ -210,7 +213,8 @@ def _check_possible(whole: Choreography, step: StepDefinition) -> None:
         if other is not event:
             both = f"{other.__name__} and {event.__name__}"
             mend = f"{sayer} says one or the other: write `A | B`, or two steps"
-            refuse(step, f"it can never run: it comes after both {both}", mend)
+            message = f"it can never run: it comes after both {both}"
+            refuse(step, message, mend, rule="never-runs")
 
 
 def _check_resources(saga: Saga, step: StepDefinition) -> None:
@@ -228,8 +232,9 @@ def _check_undo(whole: Choreography, undo: Undo) -> None:
         mend = f"write a step that takes `request: {request}` and returns {undone}"
         message = f"no step undoes {undo.outcome.__name__}: none takes {request} and says {undone}"
         if step is not None:
-            refuse(step, f"it says {undone} but does not take {request}", mend)
-        whole.saga.refuse(message, mend)
+            message = f"it says {undone} but does not take {request}"
+            refuse(step, message, mend, rule="no-undo-step")
+        whole.saga.refuse(message, mend, rule="no-undo-step")
     if step.says != (undo.undone,):
         mend = "an undo has one answer: raise RetryLater, or GiveUp so that a person decides"
         refuse(step, f"it undoes {undo.outcome.__name__} and may say more than {undone}", mend)
@@ -238,7 +243,8 @@ def _check_undo(whole: Choreography, undo: Undo) -> None:
         if not there.intersection(types):
             needed = " | ".join(event.__name__ for event in types)
             mend = f"take {undo.outcome.__name__} or what always comes before it"
-            refuse(step, f"it would wait for ever: {needed} (`{name}`) may not have happened", mend)
+            message = f"it would wait for ever: {needed} (`{name}`) may not have happened"
+            refuse(step, message, mend, rule="stuck")
 
 
 def _check_undoes_perhaps(whole: Choreography, step: StepDefinition) -> None:

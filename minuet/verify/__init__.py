@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minuet.core.plan import Plan, compile_plan
-from minuet.event.record import UnreadableHeaders
+from minuet.event.record import Record, UnreadableHeaders
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import committed, watermarks
@@ -24,10 +24,14 @@ __all__ = ["Difference", "Report", "verify"]
 _PROGRESS_EVERY = 2_000
 
 Progress = Callable[[int, int], None]
+Key = Callable[[Record], str]
 
 
 def verify(
-    connection: Connection, spec: Spec, progress: Progress = lambda _done, _all: None
+    connection: Connection,
+    spec: Spec,
+    progress: Progress = lambda _done, _all: None,
+    key: Key = lambda record: record.key,
 ) -> Report:
     """Compare a workflow's table with its log; it may run beside live workers.
 
@@ -35,6 +39,7 @@ def verify(
         connection: where Kafka is.
         spec: of the workflow.
         progress: told how many records are read, and how many there are.
+        key: what a record's value says that its key is; the fold itself never opens a value.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -55,14 +60,15 @@ def verify(
         def read(events: int, before: int = before) -> None:
             progress(before + events, total)
 
-        report.add(_check(connection, plan, bounds, read))
+        report.add(_check(connection, plan, bounds, (read, key)))
     progress(total, total)
     return report
 
 
 def _check(
-    connection: Connection, plan: Plan, bounds: Bounds, progress: Callable[[int], None]
+    connection: Connection, plan: Plan, bounds: Bounds, asked: tuple[Callable[[int], None], Key]
 ) -> Report:
+    progress, key = asked
     check = Check(plan, bounds)
     spec = plan.spec
     first, _ = watermarks(connection, spec.table_topic)[bounds.partition]
@@ -75,6 +81,7 @@ def _check(
             check.unreadable(message.offset() or 0)
         else:
             check.record(record)
+            check.keyed(record, key(record))
         if check.report.events % _PROGRESS_EVERY == 0:
             progress(check.report.events)
     return check.finish()

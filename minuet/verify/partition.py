@@ -90,6 +90,17 @@ class Check:
         if state.status.ended and not state.seen:
             self._rest(key)
 
+    def keyed(self, record: Record, field: str) -> None:
+        """Take what the value of a record says its key is."""
+        if field == record.key:
+            return
+        report = self.report
+        report.miskeyed += 1
+        report.miskeyed_first = report.miskeyed_first or (
+            f"{record.type} at partition {self._bounds.partition}, offset {record.offset} has the "
+            f"key {record.key!r} and says {field!r}"
+        )
+
     def unreadable(self, offset: int) -> None:
         """Take a record that can change no saga."""
         self.report.events += 1

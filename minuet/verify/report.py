@@ -56,6 +56,8 @@ class Report:
         uncommitted: events past the committed position, whose rows are not due yet.
         misplaced: sagas in another partition than murmur2 says: some producer has another
             partitioner.
+        miskeyed: events from outside whose key is not what their own field says; `miskeyed_first`:
+            one of them, in words.
     """
 
     workflow: str
@@ -78,6 +80,8 @@ class Report:
     cut: int = 0
     uncommitted: int = 0
     misplaced: int = 0
+    miskeyed: int = 0
+    miskeyed_first: str = ""
     differing: int = 0
     differences: list[Difference] = field(default_factory=list)
 
@@ -102,6 +106,7 @@ class Report:
         for name, value in vars(other).items():
             if isinstance(value, int):
                 setattr(self, name, getattr(self, name) + value)
+        self.miskeyed_first = self.miskeyed_first or other.miskeyed_first
         self.differences += other.differences[: SHOWN_MOST - len(self.differences)]
 
     def as_dict(self) -> dict[str, Any]:

@@ -44,6 +44,15 @@ class MemoryWorld(World):
     async def stored(self, topic: str) -> list[Stored]:
         return self.broker.everything(topic)
 
+    async def limit(self, topic: str, most: int) -> None:
+        self.broker.limits[topic] = most
+
+    async def expire(self) -> None:
+        self.broker.group(self.spec.name).committed.clear()
+
+    async def forget(self, topic: str, partition: int, before: int) -> None:
+        self.broker.lows[topic, partition] = before
+
     async def cut(self, worker: Worker) -> None:
         log = worker.log.log
         assert isinstance(log, MemoryLog)

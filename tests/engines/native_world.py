@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
+from confluent_kafka import TopicPartition
+
 from minuet.engines.log import Log
 from minuet.engines.model_broker import Stored
 from minuet.engines.native import KafkaLog
@@ -56,6 +58,22 @@ class NativeWorld(World):
             headers = list(message.headers() or [])
             found.append(Stored(partition, offset, time, key, message.value(), headers))  # type: ignore[arg-type]
         return sorted(found, key=lambda one: (one.partition, one.offset))
+
+    async def limit(self, topic: str, most: int) -> None:
+        config = {"max.message.bytes": str(most), "compression.type": "uncompressed"}
+        plan = topics.TopicPlan(topic, self.spec.partitions, config)
+        await asyncio.to_thread(topics.apply, self.connection, [plan])
+
+    async def expire(self) -> None:
+        admin = self.connection.admin()  # it has to outlive its answer
+        [deleted] = admin.delete_consumer_groups([self.spec.name]).values()
+        await asyncio.to_thread(deleted.result, 10)
+
+    async def forget(self, topic: str, partition: int, before: int) -> None:
+        place = TopicPartition(topic, partition, before)
+        admin = self.connection.admin()  # it has to outlive its answer
+        [deleted] = admin.delete_records([place]).values()
+        await asyncio.to_thread(deleted.result, 10)
 
     async def cut(self, worker: Worker) -> None:
         await worker.log.close()

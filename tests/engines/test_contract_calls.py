@@ -47,6 +47,11 @@ def armed(world: World) -> int:
     return sum(part.armed for w in world.workers for part in w.loop.parts.values())
 
 
+def mask(world: World, saga: str) -> int:
+    state = world.state(saga)
+    return state.mask if state is not None else 0
+
+
 def test_a_long_wait_beyond_the_bound_is_woken_by_its_call_alone(play: Play) -> None:
     async def story(world: World) -> None:
         await world.started(await world.start())
@@ -155,3 +160,28 @@ def test_calls_outlive_the_worker_that_wrote_them() -> None:
         assert late_ms < 2_000
 
     in_memory(story)
+
+
+def test_a_deadline_that_is_overdue_sets_no_timer_while_the_log_is_asked_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(world: World) -> None:
+        worker = await world.start()
+        await world.started(worker)
+        log, asked = worker.log.log, []
+        ask = log.high_watermark
+
+        async def slowly(partition: int) -> int:
+            for _ in range(100):  # turns of the loop, not time: a timer of now would fire in them
+                await asyncio.sleep(0)
+            if armed(world):
+                worker.loop.broken(AssertionError("armed"))  # or it would go round for ever
+            asked.append(partition)
+            return await ask(partition)
+
+        monkeypatch.setattr(log, "high_watermark", slowly)
+        await waiting(world, "t", "1h")
+        await world.until(lambda: world.plan.bits["TripExpired"] & mask(world, "t") > 0)
+        assert asked == [world.partition("t")]
+
+    memory_world.play(story, within="20s", options=NO_TIMERS)

@@ -8,8 +8,8 @@ import pytest
 
 from minuet.core.state import Status
 from minuet.errors import GiveUp
-from tests.engines.test_contract_trouble import incident
-from tests.engines.trips import CardStolen, NoSuchRoom, fails, refuses, waits, when
+from tests.engines.test_contract_trouble import incident, resume
+from tests.engines.trips import CardStolen, NoSuchRoom, fails, refuses, returns, waits, when
 from tests.engines.world import Play, World
 
 SOON_MS = 30
@@ -137,5 +137,51 @@ def test_the_table_of_the_workflow_says_what_is_never_tried_again(
         gave_up = (await world.history("t"))[-1]
         told = world.codec.decode(gave_up.type, gave_up.headers["ce_dataschema"], gave_up.value)
         assert getattr(told, "category") == category.decode()  # noqa: B009
+
+    play(story)
+
+
+LARGE = "".join(str(n * n) for n in range(4_000))
+TAKES = 4_000  # bytes: small events, no large ones
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_an_answer_that_kafka_does_not_take_parks_its_slot_and_a_second_one_stops_no_worker(
+    play: Play, tries: int
+) -> None:
+    async def story(world: World) -> None:
+        first, second = asyncio.Event(), asyncio.Event()
+        await world.limit(world.spec.log_topic, TAKES)
+        world.policy("reserve_room", timeout_ms=SOON_MS if tries == 2 else 60_000)
+        acts = [when(first, LARGE), when(second, LARGE)][:tries]
+        world.desk.tell("reserve_room", "t", *acts, waits(asyncio.Event()))
+        await world.start()
+        await world.ask("t")
+        await world.called("reserve_room", "t", tries)
+        first.set()
+        second.set()
+        await world.until(lambda: incident(world, "t") == "gave-up")
+        [letter, *_] = await world.letters()
+        assert (letter["minuet_step"], letter["minuet_category"]) == (b"reserve_room", b"reject")
+        world.desk.tell("reserve_room", "t")
+        await resume(world, "t")
+        await world.ask("u")
+        await world.ended("t", "u")
+
+    play(story)
+
+
+def test_a_smaller_answer_that_comes_late_ends_the_wait_for_a_person(play: Play) -> None:
+    async def story(world: World) -> None:
+        first = asyncio.Event()
+        await world.limit(world.spec.log_topic, TAKES)
+        world.policy("reserve_room", timeout_ms=SOON_MS)
+        world.desk.tell("reserve_room", "t", waits(first), returns(LARGE))
+        await world.start()
+        await world.ask("t")
+        await world.until(lambda: incident(world, "t") == "gave-up")
+        first.set()
+        await world.ended("t")
+        assert statuses(world, "t") == (Status.COMPLETED, 0)
 
     play(story)

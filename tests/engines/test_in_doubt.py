@@ -33,7 +33,9 @@ UNDONE_BY = {
 PIVOT = "issue_ticket"
 STEPS = (*UNDONE_BY, PIVOT)
 
+DROPS_ALL = "drops every answer"
 KINDS = {  # when the first call takes effect, and when it answers, in ms; None: never
+    DROPS_ALL: (15, None),
     "drops the answer": (15, None),
     "answers after the timeout": (15, 65),
     "takes effect after the timeout": (55, 65),
@@ -42,6 +44,7 @@ KINDS = {  # when the first call takes effect, and when it answers, in ms; None:
 CANCELLED_MS = (None, 1, 12, 25, 38, 48, 60, 75, 110, 400)
 DEATHS_MS = (None, 8, 22, 35, 52, 62, 90)
 SEEDS = range(2)
+EXPIRY = ("30ms", "55ms", "90ms")  # a deadline instead of a person's decision
 
 
 @dataclass
@@ -49,11 +52,13 @@ class Service(Desk):
     """The outside of all steps: it is slow, or drops its answer, where it is told to.
 
     Attributes:
+        always: it drops not the first answer only.
         done: (step, saga) of each effect; under a known key it does nothing more.
         called: how often each was asked.
     """
 
     odd: tuple[str, int, int | None] = ("", 0, 0)
+    always: bool = False
     done: set[tuple[str, str]] = field(default_factory=set)
     called: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -63,7 +68,7 @@ class Service(Desk):
         what = (ctx.step, ctx.saga_id)
         self.called[what] += 1
         step, effect_ms, answer_ms = self.odd
-        if ctx.step != step or self.called[what] > 1:
+        if ctx.step != step or (self.called[what] > 1 and not self.always):
             effect_ms, answer_ms = 2, 4
         loop = asyncio.get_running_loop()
         loop.call_later(effect_ms / 1000, self.done.add, what)
@@ -86,9 +91,27 @@ async def cancel(world: World, after_ms: int) -> None:
     await world.publish(name, event, [(BY, b"ann")], id=identity)
 
 
-async def played(world: World, step: str, kind: str, death_ms: int | None) -> Service:
+@dataclass
+class Returns(Service):
+    """The outside of an undo, too: it takes the room back, and drops the answer."""
+
+    def note(self, ctx: Context) -> None:
+        """Do it, if it is an undo."""
+        super().note(ctx)
+        if ctx.step != "release_room":
+            return
+        what = (ctx.step, ctx.saga_id)
+        self.called[what] += 1
+        self.done.add(what)
+        if self.called[what] == 1:
+            raise ConnectionResetError
+
+
+async def played(
+    world: World, step: str, kind: str, death_ms: int | None, service: Service | None = None
+) -> Service:
     """Play ten sagas, each cancelled at another moment."""
-    service = Service(odd=(step, *KINDS[kind]))
+    service = service or Service(odd=(step, *KINDS[kind]), always=kind == DROPS_ALL)
     world.workflow.saga.provided.clear()
     world.workflow.saga.provide(Desk, simulated=lambda: service)
     for name in STEPS:
@@ -125,7 +148,7 @@ async def wrongs(world: World, service: Service) -> list[str]:
             if state.status is Status.COMPENSATED and kept != 0:
                 found.append(f"{name} is compensated, {step} is kept {kept} times: {types}")
         shipped = (PIVOT, name) in service.done
-        known = incidents & {PIVOT, "TicketIssued", "SagaCancelled"}
+        known = incidents & {PIVOT, "TicketIssued", "SagaCancelled", "TripExpired"}
         if shipped and state.status is not Status.COMPLETED and not known:
             found.append(f"{name} is {state.status}, its ticket was issued: {types}")
     return found
@@ -150,9 +173,51 @@ def test_the_books_balance_or_an_incident_says_what_is_not_known(step: str, kind
 
     for death_ms, seed in product(DEATHS_MS, SEEDS):
         virtual_time.run(main(death_ms, seed))
+    if kind == DROPS_ALL:
+        assert ends["incident"] >= len(SEEDS)
+        assert ends[Status.COMPLETED] == 0
+        return
     assert ends[Status.COMPLETED] >= len(SEEDS)
     assert ends[Status.COMPENSATED] > 20
     assert ends["asked again"] >= len(SEEDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("step", STEPS)
+def test_so_they_do_when_a_deadline_passes_in_the_midst(step: str, kind: str) -> None:
+    expired: Counter[bool] = Counter()
+
+    async def main(within: str, death_ms: int | None) -> None:
+        world = MemoryWorld(within, faults=Faults(latency_ms=(0.2, 12)))
+        service = await played(world, step, kind, death_ms)
+        await world.time.quiet()
+        assert await wrongs(world, service) == [], (within, death_ms)
+        for name in map(saga, CANCELLED_MS):
+            expired["TripExpired" in await world.types(name)] += 1
+        await world.close()
+
+    for within, death_ms in product(EXPIRY, (None, 35)):
+        virtual_time.run(main(within, death_ms))
+    assert min(expired[True], expired[False]) > 0
+
+
+def test_an_undo_whose_answer_is_lost_is_done_all_the_same() -> None:
+    released = 0
+
+    async def main(death_ms: int | None) -> int:
+        world = MemoryWorld(faults=Faults(latency_ms=(0.2, 12)))
+        service = await played(world, "", "", death_ms, Returns())
+        await world.time.quiet()
+        assert await wrongs(world, service) == [], death_ms
+        for name in map(saga, CANCELLED_MS):
+            types = await world.types(name)
+            assert (("release_room", name) in service.done) == ("RoomReleased" in types)
+        await world.close()
+        return sum(count > 1 for what, count in service.called.items() if what[0] != PIVOT)
+
+    for death_ms in DEATHS_MS:
+        released += virtual_time.run(main(death_ms))
+    assert released > len(DEATHS_MS)
 
 
 @pytest.mark.kafka

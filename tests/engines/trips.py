@@ -101,7 +101,7 @@ class Visit:
     attempt: int
 
 
-Act = Callable[[], Awaitable[bool]]
+Act = Callable[[], Awaitable[bool | str]]
 
 
 @dataclass
@@ -119,8 +119,8 @@ class Desk:
         """Note a call."""
         self.visits.append(Visit(ctx.step, ctx.saga_id, ctx.idempotency_key, ctx.attempt))
 
-    async def ask(self, ctx: Context) -> bool:
-        """Return whether it works out."""
+    async def ask(self, ctx: Context) -> bool | str:
+        """Return whether it works out, or what comes of it."""
         self.note(ctx)
         act = next(self.acts.get((ctx.step, ctx.saga_id), iter(())), None)
         await asyncio.sleep(0)
@@ -136,8 +136,8 @@ def refuses() -> Act:
     return returns(False)
 
 
-def returns(answer: bool) -> Act:
-    async def act() -> bool:
+def returns(answer: bool | str) -> Act:
+    async def act() -> bool | str:
         return answer
 
     return act
@@ -159,10 +159,10 @@ def waits(until: asyncio.Event) -> Act:
     return when(until, True)
 
 
-def when(set_by: asyncio.Event, answer: bool) -> Act:
+def when(set_by: asyncio.Event, answer: bool | str) -> Act:
     """It answers so once the event is set."""
 
-    async def act() -> bool:
+    async def act() -> bool | str:
         await set_by.wait()
         return answer
 
@@ -181,7 +181,10 @@ def sleeps(seconds: float) -> Act:
 
 @step(retry=Backoff(first="20ms", most="1m", attempts=4))
 async def reserve_room(asked: TripAsked, ctx: Context, desk: Desk) -> RoomReserved | RoomRefused:
-    return RoomReserved(room="r") if await desk.ask(ctx) else RoomRefused(why="full")
+    room = await desk.ask(ctx)
+    if not room:
+        return RoomRefused(why="full")
+    return RoomReserved(room=room if isinstance(room, str) else "r")
 
 
 @step

@@ -14,7 +14,7 @@ from minuet.core.plan import compile_plan
 from minuet.core.row import pack, peek
 from minuet.core.state import State
 from minuet.core.table import Table
-from minuet.engines.log import Log
+from minuet.engines.log import Append, Log
 from minuet.engines.loop import Loop
 from minuet.engines.model_broker import Stored
 from minuet.engines.worker import Assignment, unit_of
@@ -24,6 +24,7 @@ from minuet.event.record import (
     CAUSES,
     DIGEST,
     SCHEMA,
+    TYPE,
     Headers,
     Record,
     UnreadableHeaders,
@@ -35,15 +36,39 @@ from minuet.settings.worker import Options
 from minuet.spec.model import BreakerSpec
 from tests.engines.trips import Desk, TripAsked, trips
 
-OPTIONS = Options(threads=4, grace_s=5)
+OPTIONS = Options(threads=4, grace_s=5, look_s=0)
 
 
 class Watched:
-    """A log that notes how often it was told to pause and to resume."""
+    """A log that notes what goes through it, and can hold it up.
+
+    Attributes:
+        pauses, resumes: how often it was told to.
+        holds: event types whose appends are kept in `held` instead of written.
+        acked: the types of what was acked, in their order.
+    """
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self.pauses = self.resumes = 0
+        self.holds: set[str] = set()
+        self.held: list[Append] = []
+        self.acked: list[str] = []
+
+    def append(self, append: Append) -> None:
+        kind = dict(append.headers).get(TYPE, b"").decode()
+        if kind in self.holds:
+            self.held.append(append)
+            return
+        acked = append.acked
+
+        def noted(one: Append, offset: int) -> None:
+            if acked is not None:
+                acked(one, offset)
+            self.acked.append(kind)
+
+        append.acked = noted
+        self.log.append(append)
 
     def pause(self, partitions: Iterable[int]) -> None:
         self.pauses += 1
@@ -96,6 +121,18 @@ class World(ABC):
     async def stored(self, topic: str) -> list[Stored]: ...
 
     @abstractmethod
+    async def limit(self, topic: str, most: int) -> None:
+        """Have the broker take no record of this topic that is larger, in bytes."""
+
+    @abstractmethod
+    async def expire(self) -> None:
+        """Have the coordinator's group forget what it committed; nobody is in it."""
+
+    @abstractmethod
+    async def forget(self, topic: str, partition: int, before: int) -> None:
+        """Have retention remove what stands before an offset."""
+
+    @abstractmethod
     async def cut(self, worker: Worker) -> None:
         """Let a worker that was abandoned be gone from its group, soon."""
 
@@ -146,6 +183,10 @@ class World(ABC):
         self.workflow = replace(
             self.workflow, steps=steps, spec=replace(self.workflow.spec, steps=specs)
         )
+
+    def early(self, wait_ms: int) -> None:
+        """Let events wait only so long for their saga, for workers that start later."""
+        self.workflow = replace(self.workflow, spec=replace(self.workflow.spec, early_ms=wait_ms))
 
     def breaker(self, step: str, failures: int, open_ms: int) -> None:
         """Put a step behind a breaker, for workers that start later."""

@@ -18,6 +18,9 @@ from minuet.kafka.reading import record_of
 from tests.integration.parcels import Parcels
 
 WORKFLOW = """\
+from pathlib import Path
+from threading import Event as Never
+
 from minuet import Context, Event, GiveUp, Request, Saga, Undo, step
 
 
@@ -50,6 +53,9 @@ class Post:
     def sell(self, kilos: int, key: str) -> int:
         if not kilos:
             raise GiveUp("nothing to send")
+        if kilos < 0:
+            Path("stuck").touch()
+            Never().wait()
         return 2 * kilos
 
 
@@ -86,7 +92,10 @@ PATIENCE_S = 60.0
 
 
 class Refusals(Parcels):
-    """The project; a parcel is refused over 10 kg, and one of 0 kg waits for a person."""
+    """The project; a parcel is refused over 10 kg, one of 0 kg waits for a person.
+
+    One of less than that hangs for ever.
+    """
 
     def write(self, *, partitions: int) -> None:
         """Write the workflow."""

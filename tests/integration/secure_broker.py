@@ -75,7 +75,7 @@ def secure_broker(folder: Path) -> Iterator[SecureBroker]:
     """Start one in `folder`, on ports of its own; gone afterwards."""
     port, controller_port = network.free_port(), network.free_port()
     passwords = {user: uuid.uuid4().hex for user in USERS}
-    certificate, stranger = _certificate(folder / "broker"), _certificate(folder / "stranger")
+    certificate, stranger = self_signed(folder / "broker"), self_signed(folder / "stranger")
     config = _configure(folder, (port, controller_port), certificate, passwords["admin"])
     runtime, class_path = java.find(), jars.class_path(lambda *_: None)
     tool = kafka_config.command(runtime.path, class_path, folder, "kafka.tools.StorageTool")
@@ -97,7 +97,7 @@ def secure_broker(folder: Path) -> Iterator[SecureBroker]:
         child.stop(STOP_S)
 
 
-def _certificate(path: Path) -> Path:
+def self_signed(path: Path) -> Path:
     """A certificate that signs itself, with its key in front in `path`.pem."""
     key, certificate = path.with_suffix(".key"), path.with_suffix(".crt")
     command = [

@@ -13,6 +13,7 @@ import pytest
 
 from minuet.bench import figures, scale, stored
 from minuet.bench.place import other_broker
+from minuet.kafka.connection import Connection
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -60,20 +61,20 @@ def test_the_shipped_workflow_can_be_measured(kafka: str) -> None:
 
 
 def test_a_worker_restores_live_and_ended_rows(kafka: str) -> None:
-    with other_broker(kafka) as place:
+    with other_broker(Connection(kafka)) as place:
         found = {"restore": stored.measure(place, live=300, ended=2_000)}
     assert (found["restore"]["live"], found["restore"]["ended"]) == (300, 2_000)
     assert all(figures.value(found, figure) for figure in figures.STORED)
 
 
 def test_two_processes_are_compared_with_one(kafka: str) -> None:
-    with other_broker(kafka) as place:
+    with other_broker(Connection(kafka)) as place:
         found = {"parallel": scale.parallel(place, 100)}
     assert all(figures.value(found, figure) for figure in figures.PARALLEL)
 
 
 def test_sagas_beside_a_slow_one_are_compared(kafka: str) -> None:
-    with other_broker(kafka) as place:
+    with other_broker(Connection(kafka)) as place:
         found = {"slow": scale.slow(place, 3, slow_ms=500)}
     assert all(figures.value(found, figure) for figure in figures.SLOW)
     assert found["slow"]["slow_saga_ms"] >= 500

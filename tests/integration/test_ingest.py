@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -17,10 +18,10 @@ from typing import Any
 import httpx
 import pytest
 
-from minuet.cli.ingest import VARIABLE
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
 from tests.integration.parcels import ROOT, Parcels, parcel
+from tests.integration.secure_broker import self_signed
 
 pytestmark = pytest.mark.kafka
 
@@ -127,6 +128,18 @@ def test_keys_come_from_a_file_and_only_their_names_are_logged(parcels: Parcels)
     assert b"9.00" not in errors
 
 
+def test_it_speaks_tls_when_it_has_a_certificate(parcels: Parcels) -> None:
+    file = self_signed(parcels.folder / "ingest")
+    options = ("--tls-cert", str(file), "--tls-key", str(file.with_suffix(".key")))
+    with ingest(parcels, *options) as (_, plain):
+        with pytest.raises(httpx.TransportError):
+            plain.get("/live")
+        trust = ssl.create_default_context(cafile=str(file))
+        address = f"https://127.0.0.1:{plain.base_url.port}"
+        with httpx.Client(base_url=address, verify=trust, timeout=60) as client:
+            assert client.post("/events", json=sent(1), headers=STRUCTURED).status_code == 202
+
+
 def test_without_keys_it_listens_on_this_machine_only(parcels: Parcels) -> None:
     code, _, errors = parcels.run("ingest", parcels.name, "--port", "0", "--host", "0.0.0.0")
     assert code == 2
@@ -150,7 +163,7 @@ def test_the_example_of_the_help_is_a_request_that_is_understood() -> None:
 @pytest.mark.slow
 def test_schemathesis_finds_nothing_against_the_document(parcels: Parcels) -> None:
     """Every check, what the document allows and what it forbids, with a key; bounded in time."""
-    with ingest(parcels, **{VARIABLE: f"ci:{KEY}"}) as (_, client):
+    with ingest(parcels, MINUET_INGEST_KEYS=f"ci:{KEY}") as (_, client):
         program = str(Path(sys.executable).with_name("schemathesis"))
         command = [
             program, "run", f"{client.base_url}/openapi.json",

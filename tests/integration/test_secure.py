@@ -247,6 +247,13 @@ def test_a_password_is_on_no_command_line(parcels: Parcels, secure: SecureBroker
             del os.environ[variable_of(("kafka", name))]
 
 
+def test_the_bench_logs_in_as_every_command_does(parcels: Parcels, secure: SecureBroker) -> None:
+    small = ("--sagas", "20", "--runs", "1", "--one-by-one", "1", "--open-loop", "1", "--rate", "5")
+    where = ("--bootstrap", secure.bootstrap)
+    code, out, errors, _ = run(parcels, secure.options(), "bench", *small, *where, "--json")
+    assert (code, '"ok": true' in out) == (0, True), errors
+
+
 def test_a_connection_that_was_wrong_can_be_right_later(secure: SecureBroker) -> None:
     with pytest.raises(BrokerError, match="the login was refused"):
         Connection(secure.bootstrap, secure.options("reader", "wrong")).reach()

@@ -10,6 +10,7 @@ import fastavro
 import pytest
 
 from minuet.core.row import ROW_SCHEMA
+from minuet.event.record import ID
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
 from minuet.verify.rows import read_row
@@ -116,3 +117,22 @@ def test_a_wrong_command_line_is_told_in_one_message(parcels: Refusals) -> None:
     nowhere = Refusals(parcels.folder, "127.0.0.1:1")
     code, _, errors = nowhere.run("verify", nowhere.name)
     assert (code, "Kafka at 127.0.0.1:1" in errors) == (1, True)
+
+
+def test_an_event_that_says_another_saga_than_its_key_is_named(
+    tmp_path_factory: pytest.TempPathFactory, kafka: str
+) -> None:
+    parcels = Refusals(tmp_path_factory.mktemp("parcels"), kafka)
+    parcels.apply()
+    parcels.publish(light=3)
+    place = Connection(parcels.bootstrap)
+    (begun,) = snapshot(place, parcels.topic)
+    headers = {**dict(begun.headers() or ()), ID: b"id-2"}
+    producer = place.producer()
+    producer.produce(parcels.topic, begun.value(), b"other", headers=[*headers.items()])
+    producer.flush()
+    code, out, _ = parcels.run("verify", parcels.name)
+    assert code == 0
+    assert "1 events from outside belong to another saga than they say: ParcelSent at part" in out
+    assert "has the key 'other' and says 'light'" in out
+    assert parcels.found("verify", parcels.name)["miskeyed"] == 1

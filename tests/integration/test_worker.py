@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.orders_run import until
 from tests.integration.refusals import Refusals
 
 pytestmark = pytest.mark.kafka
@@ -36,6 +37,17 @@ def test_ctrl_c_is_exit_130(parcels: Refusals) -> None:
     with parcels.worker("--simulated") as worker:
         worker.says("ready")
         assert worker.stop(signal.SIGINT) == 130
+
+
+def test_a_call_that_never_returns_does_not_keep_a_worker_that_was_stopped(
+    parcels: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINUET_WORKER__GRACE_S", "1")
+    with parcels.worker("--simulated") as worker:
+        worker.says("ready")
+        parcels.publish(stuck=-1)
+        until("the call hangs", (parcels.folder / "stuck").exists)
+        assert worker.stop(signal.SIGTERM) == 0
 
 
 def test_processes_share_the_partitions_and_stop_together(parcels: Refusals) -> None:

@@ -326,7 +326,9 @@ def test_a_refusal_names_the_line_of_the_table() -> None:
 def test_a_resource_has_a_real_and_a_simulated_form() -> None:
     table = saga()
     table.provide(Payments, simulated=SimulatedPayments)
-    assert table.provided == {Payments: Provided(None, SimulatedPayments)}
+    place = table.provided[Payments].place
+    assert place[0] == __file__
+    assert table.provided == {Payments: Provided(None, SimulatedPayments, place)}
 
 
 def test_a_resource_without_a_form_is_refused() -> None:

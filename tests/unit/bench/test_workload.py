@@ -12,13 +12,16 @@ import pytest
 from minuet.bench.reference.saga import orders
 from minuet.bench.workload import Job, Workload
 from minuet.errors import UsageError
+from minuet.kafka.connection import Connection
 
 ROOT = Path(__file__).parents[3]
 ORDERS = Workload("orders", str(ROOT), str(ROOT / "examples" / "orders.jsonl"))
 
 
 def test_a_job_reads_back_as_it_was_written() -> None:
-    job = Job(Workload("orders", "here", "orders.jsonl", wait_ms=20), "localhost:1", "orders-1", 50)
+    workload = Workload("orders", "here", "orders.jsonl", wait_ms=20)
+    place = Connection("localhost:1", {"sasl.username": "ann"})
+    job = Job.on(place, workload, "orders-1", 50)
     assert Job.read(json.dumps(asdict(job))) == job
 
 

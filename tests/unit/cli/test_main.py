@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -49,6 +49,15 @@ def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.stdout == "minuet 1.2.3 of minuet\n"
 
 
+def test_a_full_disk_is_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, OSError(errno.ENOSPC, "No space left on device")) == 1
+    assert capsys.readouterr().err == "minuet: No space left on device\n"
+    assert run(monkeypatch, PermissionError(errno.EACCES, "Permission denied", "/etc/x")) == 1
+    assert capsys.readouterr().err == "minuet: /etc/x: Permission denied\n"
+
+
 @pytest.mark.parametrize("words", [[], ["-h"], ["--help"]])
 def test_the_list_of_commands_is_told_as_the_commands_tell_it(words: list[str]) -> None:
     told, whole = (CliRunner().invoke(app, words) for app in (main.meant(words), main.build()))
@@ -61,25 +70,15 @@ def test_a_command_is_built_without_the_others() -> None:
     assert list(command.commands) == ["dead-letters"]
 
 
+def test_a_shell_that_completes_is_offered_the_commands_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(main.COMPLETING, "complete_bash")
+    command: Any = get_command(main.meant([]))
+    assert command.commands["saga"].commands
+
+
 def test_a_word_that_is_no_command_is_told_the_nearest() -> None:
     said = CliRunner().invoke(main.meant(["verfy"]), ["verfy"])
     assert said.exit_code == 2
     assert "Did you mean 'verify'" in said.output
-
-
-def test_every_command_has_help_with_an_example() -> None:
-    commands = list(commands_below("minuet", get_command(main.build())))
-    assert commands
-    assert [
-        name
-        for name, command in commands
-        if not command.help or "minuet" not in (command.epilog or command.help)
-    ] == []
-
-
-def commands_below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    inner = getattr(command, "commands", None)
-    if inner is None:
-        yield name, command
-    for word, each in (inner or {}).items():
-        yield from commands_below(f"{name} {word}", each)

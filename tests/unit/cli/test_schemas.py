@@ -154,7 +154,7 @@ def test_json_says_the_same(project: Path) -> None:
     [
         (["check", "garden"], "names no workflow 'garden'; it names: shop"),
         (["show", "shop", "Placed"], "no committed versions of Placed; it has: none; `minuet"),
-        (["import", "nowhere.avsc"], "nowhere.avsc cannot be read"),
+        (["import", "nowhere.avsc"], "nowhere.avsc: No such file or directory"),
     ],
 )
 def test_a_wrong_command_line_says_what_there_is(project: Path, words: list[str], why: str) -> None:

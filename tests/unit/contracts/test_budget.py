@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from typing import Any
 
@@ -180,3 +181,17 @@ def test_json_nested_beyond_all_reason_does_not_reach_the_parser(part: str) -> N
     closing = "".join("}" if c == "{" else "]" for c in reversed(part) if c in "[{")
     with pytest.raises(ContractError, match="nested more than 32 deep"):
         safe_schema(part * 300 + '"null"' + closing * 300)
+
+
+@pytest.mark.parametrize("size", [-1, 1.5, "3", True])
+def test_a_fixed_of_no_possible_size_is_refused(size: Any) -> None:
+    fixed = {"type": "fixed", "name": "a.F", "size": size}
+    with pytest.raises(ContractError, match=r"a\.F has a size that no value has"):
+        safe_schema(json.dumps(record("a.R", many(fixed))))
+
+
+def test_a_decimal_of_too_many_digits_is_refused_before_anyone_counts_them() -> None:
+    decimal = {"type": "bytes", "logicalType": "decimal", "scale": 2}
+    safe_schema(json.dumps(record("a.R", decimal | {"precision": 1_000})))
+    with pytest.raises(ContractError, match="a decimal of more than 1,000 digits"):
+        safe_schema(json.dumps(record("a.R", decimal | {"precision": 10**9})))

@@ -184,6 +184,7 @@ class Empty(Event):
     [
         (Decimal, ..., r"must say its digits\n.*max_digits=12, decimal_places=2"),
         (Annotated[Decimal, Field(decimal_places=2)], ..., "must say its digits"),
+        (Annotated[Decimal, Field(max_digits=10**9, decimal_places=2)], ..., "more than 1,000 dig"),
         (set[str], ..., r"set has no exact form in Avro\n.*no order"),
         (timedelta, ..., r"timedelta .*\n.*wait_ms"),
         (NaiveDatetime, ..., r"NaiveDatetime .*\n.*UTC"),

@@ -101,6 +101,8 @@ ADDED_AND_REMOVED = [
            record(field(enum("red", default="red"))), *FORWARD),
     Change("add an enum field whose default is no symbol", record(),
            record(field(enum("red"), default="blue")), *FORWARD),
+    Change("add a record whose default lacks a field", record(),
+           record(field(inner(field(["null", "int"])), default={})), *FORWARD),
     Change("replace a field by one with a default", record(field("int")),
            record(field("int", "b", default=0)), *BACKWARD),
     Change("write a comment", record(field("int")), record(field("int", doc="x"), doc="y"), *BOTH),

@@ -28,6 +28,7 @@ APACHE_IS_WRONG = {
     "add a field whose default is of another type": ("backward",),  # it looks at no default
     "add a field whose default is too large": ("backward",),
     "add an enum field whose default is no symbol": ("backward",),
+    "add a record whose default lacks a field": ("backward",),
 }
 
 

@@ -98,11 +98,11 @@ def test_a_name_without_a_namespace_keeps_having_none() -> None:
         (record(field("int", "schema")), "Sold.schema: pydantic keeps the name schema"),
         (record(field("int", "_hidden")), "Sold._hidden: pydantic keeps the name _hidden"),
         (record(field("int", "class")), "Sold.class: the name class is taken in Python"),
-        (record(field("int", "date", default=1)), "Sold.date: the name date is taken in Python"),
-        (record(field(inner(name="Event"))), "Event: the name Event is taken in Python"),
+        (record(field(decimal(10**9, 2), default="")), "a decimal of more than 1,000 digits"),
+        (record(field(inner(name="Event"))), "Event: the name Event is taken by what the models"),
         (record(field(inner(name="a.X")), field(inner(name="b.X"), "b")), "X: two types have this"),
         (record(field("long", default="x")), "no usable Avro schema: .*"),
-        (record(field(many("long"), default=["x"])), "Sold.a: the default: a whole number"),
+        (record(field(many("long"), default=["x"])), "Sold.a: its default is not of its type"),
         (record(field(["null", "long"], default=3)), "a: the exported model would have another"),
         (record(field(inner(), default={"no": 1})), "Sold.a: its default is not of its type"),
         (record(field("shop.Sold")), "recursive: shop.Sold contains itself"),
@@ -115,6 +115,24 @@ def test_a_name_without_a_namespace_keeps_having_none() -> None:
 def test_what_no_model_keeps_is_refused_with_the_field_and_the_reason(avro: Any, why: str) -> None:
     with pytest.raises(ContractError, match=f"^a file: .*{why}"):
         write_models(json.dumps(avro), "a file")
+
+
+def test_a_field_may_have_the_name_of_a_type_and_a_default() -> None:
+    state = enum("NEW", name="State")
+    avro = record(
+        field(state, "State", default="NEW"), field("State", "other"),
+        field(many("State"), "list", default=[]), field(logical("int", "date"), "day", default=1),
+        field("string", "date", default=""), field(["null", "State"], "Sold", default=None),
+        name="Sold",
+    )  # fmt: skip
+    source = write_models(json.dumps(avro), "a file")
+    assert "    State: Annotated[State, Field(default=State.NEW)]\n" in source
+    assert "    list: Annotated[list[State], Field(default_factory=list)]\n" in source
+
+
+def test_a_default_of_a_float_may_be_written_without_a_point() -> None:
+    avro = record(field("double", default=0), field("float", "b", default=-1))
+    assert "    a: float = 0.0\n" in write_models(json.dumps(avro), "a file")
 
 
 def test_what_is_no_json_is_refused() -> None:

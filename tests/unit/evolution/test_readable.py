@@ -23,9 +23,10 @@ NAMES = [change.what for change in CHANGES]
 
 # Schemas that no model says, so no codec reads with them.
 NO_MODEL = {
-    ("add a field whose default is of another type", "new"): "a whole number is needed",
-    ("add a field whose default is too large", "new"): "does not fit in 32 bits",
+    ("add a field whose default is of another type", "new"): "its default is not of its type",
+    ("add a field whose default is too large", "new"): "its default is not of its type",
     ("add an enum field whose default is no symbol", "new"): "its default is not of its type",
+    ("add a record whose default lacks a field", "new"): "its default is not of its type",
     ("add an optional field, default of the second branch", "new"): "a: .* another schema here",
     ("add a wider branch beside the narrow", "new"): "two of its types look alike",
     ("a union of one to its type", "old"): "a union of one type",

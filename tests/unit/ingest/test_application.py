@@ -280,3 +280,34 @@ def test_json_of_a_whole_number_with_a_point_is_a_whole_number() -> None:
         assert (await post(order("1", extension=5.0))).status_code == 202
 
     with_ingest(story)
+
+
+def test_what_became_of_events_and_requests_is_counted() -> None:
+    async def story(post: Post) -> None:
+        await post([order("1"), order("2")], BATCH)
+        for answered in (order("1"), order("1", "13.00"), order("3", "much")):
+            await post(answered)
+        lines = (await post.client.get("/metrics")).text.splitlines()
+        for line in (
+            'minuet_ingest_events_total{verdict="accepted",workflow="orders"} 2.0',
+            'minuet_ingest_events_total{verdict="duplicate",workflow="orders"} 1.0',
+            'minuet_ingest_events_total{verdict="conflict",workflow="orders"} 1.0',
+            'minuet_ingest_requests_total{status="202",workflow="orders"} 1.0',
+            'minuet_ingest_requests_total{status="422",workflow="orders"} 1.0',
+            'minuet_ingest_request_seconds_count{workflow="orders"} 4.0',
+            'minuet_ingest_under_way{workflow="orders"} 0.0',
+        ):
+            assert line in lines
+
+    with_ingest(story)
+
+
+def test_where_there_are_keys_figures_need_one() -> None:
+    async def story(post: Post) -> None:
+        assert (await post.client.get("/metrics")).status_code == 401
+        with_key = {"authorization": "Bearer 0123456789abcdef"}
+        assert (await post.client.get("/metrics", headers=with_key)).status_code == 200
+        assert (await post.client.get("/live")).status_code == 200
+
+    digest = sha256(b"0123456789abcdef").digest()
+    with_ingest(story, keys=Keys({"prometheus": digest}))

@@ -141,8 +141,10 @@ def test_a_value_and_a_file_for_it_are_one_too_many(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["sasl.password", "ssl.key.password", "sasl.oauthbearer.client.secret", "ssl.key.pem"]
-)
+    "key",
+    ["sasl.password", "SASL.Password", "ssl.key.password", "sasl.oauthbearer.client.secret",
+     "ssl.key.pem"],
+)  # fmt: skip
 def test_a_secret_in_the_committed_file_is_refused_without_being_said(
     tmp_path: Path, key: str
 ) -> None:

@@ -1,0 +1,1 @@
+"""Says what is wrong with a workflow before it runs, where, and what to do about it."""
