@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install
 EDITABLE := $(INSTALL) --quiet --no-deps --no-build-isolation --editable .
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev --group build pyproject.toml
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev --group build --group workflows pyproject.toml
 OLD := sys.version_info < (3, 11) and 'Minuet needs Python 3.11 or newer: make setup PYTHON=python3.13'
 
 .PHONY: setup demo test check bench clean lock

@@ -19,7 +19,7 @@ from schemas.orders import (
     StockReleased,
     StockReserved,
 )
-from streams.orders import resources
+from streams.orders import resources, simulated
 
 orders = Saga(
     "orders",
@@ -36,7 +36,20 @@ orders = Saga(
     deadlines=(Deadline(OrderExpired, after=OrderPlaced, unless=ShipmentBooked, within="30m"),),
 )  # fmt: skip
 
-orders.provide(resources.Warehouse, simulated=resources.SimulatedWarehouse)
-orders.provide(resources.FraudScreening, simulated=resources.SimulatedFraudScreening)
-orders.provide(resources.Payments, simulated=resources.SimulatedPayments)
-orders.provide(resources.Shipping, simulated=resources.SimulatedShipping)
+orders.provide(
+    resources.Warehouse, real=resources.HttpWarehouse, simulated=simulated.SimulatedWarehouse
+)
+orders.provide(
+    resources.FraudScreening,
+    real=resources.HttpFraudScreening,
+    simulated=simulated.SimulatedFraudScreening,
+)
+orders.provide(
+    resources.Payments, real=resources.HttpPayments, simulated=simulated.SimulatedPayments
+)
+orders.provide(
+    resources.Shipping, real=resources.HttpShipping, simulated=simulated.SimulatedShipping
+)
+orders.provide(
+    resources.Refunds, real=resources.PublishedRefunds, simulated=simulated.SimulatedRefunds
+)

@@ -65,6 +65,7 @@ class ShipmentBooked(Event):
     """The parcel is on its way: there is no way back."""
 
     tracking: str
+    late_days: int = 0
 
 
 class ShipmentRefused(Event):
@@ -77,6 +78,10 @@ class OrderConfirmed(Event):
     """The customer has been told; the order is done."""
 
     tracking: str
+
+
+class DeliveryInTime(Event):
+    """The parcel comes when it was promised: there is nothing to pay back."""
 
 
 class ReleaseStock(Request):

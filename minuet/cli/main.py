@@ -22,6 +22,7 @@ from minuet.errors import MinuetError, UsageError
 
 # Each command, whose module is named alike, and the line that the list of commands has for it.
 COMMANDS = {
+    "new": "Make a folder with a workflow of one step, its test, and what checks and runs it.",
     "publish": (
         "Publish events from JSON lines or CSV; each line is validated, good ones go through."
     ),

@@ -25,7 +25,7 @@ from minuet.engines.unit import Unit
 from minuet.engines.units import Units, unit_name
 from minuet.errors import UsageError
 from minuet.kafka import topics
-from minuet.kafka.connection import Connection
+from minuet.kafka.connection import Connection, of_worker
 from minuet.kafka.registry import TopicRegistry
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
@@ -131,6 +131,7 @@ async def run(
     """
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
+    of_worker.set(connection)
     unit, group = unit_of(workflow, assignment)
     topics.check(connection, workflow.spec)
     Units(connection, workflow.spec.name).refuse_overlap(unit, group)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -185,6 +186,10 @@ class Connection:
             # Before the first answer it is the error that a command ends with.
             level = logging.WARNING if self._trouble.reached else logging.INFO
             _LOG.log(level, "%s: %s", self.name, describe(error))
+
+
+# The connection of the worker that runs in this context: what its steps publish goes there too.
+of_worker: ContextVar[Connection | None] = ContextVar("of_worker", default=None)
 
 
 def wrong_option(options: Mapping[str, str]) -> Refused | None:

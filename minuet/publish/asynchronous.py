@@ -35,9 +35,17 @@ class AsyncPublisher:
             workflow, key, *models, bootstrap=bootstrap, options=options, source=source
         )
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> Self:
+        """Connect; `async with` does it. See `Publisher.open`."""
         await asyncio.to_thread(self._publisher.open)
         return self
+
+    async def close(self) -> None:
+        """Flush and disconnect; `async with` does it. See `Publisher.close`."""
+        await asyncio.to_thread(self._publisher.close)
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from minuet.contracts.codec import Codec
 from minuet.errors import BrokerError, ContractError, UsageError
 from minuet.event.model import Event
-from minuet.kafka.connection import Connection
+from minuet.kafka.connection import Connection, of_worker
 from minuet.kafka.reading import partitions
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.writer import Place, WriteError, Writer
@@ -50,8 +50,9 @@ class Publisher:
         workflow: the workflow's name.
         key: the field of the events that is the saga's id.
         models: the event types to publish.
-        bootstrap: the broker; without it the environment's `MINUET_BOOTSTRAP_SERVERS`, with the
-            settings of its `MINUET_KAFKA__…` variables.
+        bootstrap: the broker; without it that of the worker, if it is a resource of a step, or
+            else the environment's `MINUET_BOOTSTRAP_SERVERS`, with the settings of its
+            `MINUET_KAFKA__…` variables.
         options: further settings of librdkafka; they win over those of the environment.
         source: CloudEvents' `source`; else `/<workflow>/publisher`.
     """
@@ -65,14 +66,7 @@ class Publisher:
         options: Mapping[str, str] | None = None,
         source: str = "",
     ) -> None:
-        of_environment: Mapping[str, str] = {}
-        if not bootstrap:  # a login is only for the broker that is named beside it
-            found = read().settings
-            bootstrap, of_environment = found.bootstrap, found.kafka
-        if not bootstrap:
-            message = "no broker: give Publisher(bootstrap=...) or set MINUET_BOOTSTRAP_SERVERS"
-            raise UsageError(message)
-        self._connection = Connection(bootstrap, {**of_environment, **(options or {})})
+        self._connection = _connection(bootstrap, options or {})
         self._place = (workflow, key, models, source)
         self._contents: dict[str, bytes] = {}
         self._lock = Lock()
@@ -223,3 +217,17 @@ class Publisher:
         """Serve acknowledgements, so that a future is done without anybody calling us."""
         while not self._stop.is_set():
             writer.serve(_POLL_S)
+
+
+def _connection(bootstrap: str, options: Mapping[str, str]) -> Connection:
+    """The broker that is meant; a login is only for the one that is named beside it."""
+    if bootstrap:
+        return Connection(bootstrap, options)
+    worker = of_worker.get()
+    if worker is not None:
+        return Connection(worker.bootstrap, {**worker.options, **options})
+    found = read().settings
+    if not found.bootstrap:
+        message = "no broker: give Publisher(bootstrap=...) or set MINUET_BOOTSTRAP_SERVERS"
+        raise UsageError(message)
+    return Connection(found.bootstrap, {**found.kafka, **options})

@@ -7,7 +7,7 @@ from schemas.orders import OrderPlaced, PaymentCharged, ShipmentBooked, Shipment
 from streams.orders.resources import Shipping
 
 
-@step(retry=Backoff(first="200ms", attempts=6), timeout="10s", breaker="shipping")
+@step(retry=Backoff(first="200ms", most="10s", attempts=12), timeout="5s", breaker="shipping")
 async def book_shipment(
     charged: PaymentCharged, order: OrderPlaced, shipping: Shipping, ctx: Context
 ) -> ShipmentBooked | ShipmentRefused:
@@ -15,4 +15,4 @@ async def book_shipment(
     answer = await shipping.book(order.order_id, order.country, key=ctx.idempotency_key)
     if answer.refused:
         return ShipmentRefused(reason=answer.refused)
-    return ShipmentBooked(tracking=answer.reference)
+    return ShipmentBooked(tracking=answer.reference, late_days=answer.late_days)

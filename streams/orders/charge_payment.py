@@ -13,9 +13,7 @@ from schemas.orders import (
 from streams.orders.resources import Payments
 
 
-@step(
-    retry=Backoff(first="200ms", factor=2, most="1m", attempts=6), timeout="10s", breaker="payments"
-)
+@step(retry=Backoff(first="200ms", most="10s", attempts=12), timeout="5s", breaker="payments")
 async def charge_payment(
     reserved: StockReserved,
     cleared: FraudCleared,

@@ -7,7 +7,7 @@ from schemas.orders import PaymentCharged, PaymentRefunded, RefundPayment
 from streams.orders.resources import Payments
 
 
-@step(retry=Backoff(first="200ms", attempts=20), timeout="10s", breaker="payments")
+@step(retry=Backoff(first="200ms", most="10s", attempts=20), timeout="5s", breaker="payments")
 async def refund_payment(
     request: RefundPayment, charged: PaymentCharged, payments: Payments, ctx: Context
 ) -> PaymentRefunded:

@@ -7,7 +7,7 @@ from schemas.orders import OrderPlaced, StockRejected, StockReserved
 from streams.orders.resources import Warehouse
 
 
-@step(retry=Backoff(first="200ms", attempts=6), timeout="10s", breaker="warehouse")
+@step(retry=Backoff(first="200ms", most="10s", attempts=12), timeout="5s", breaker="warehouse")
 async def reserve_stock(
     order: OrderPlaced, warehouse: Warehouse, ctx: Context
 ) -> StockReserved | StockRejected:

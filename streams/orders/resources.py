@@ -1,26 +1,19 @@
-"""The outside of an order: four services, each with a simulated form.
+"""The outside of an order: four services, and the workflow `refunds`.
 
 A service takes an idempotency key with whatever has an effect: asked again under the same key it
-does nothing more and gives the same answer. The simulated ones answer from the order's content
-alone, so the same order always goes the same way.
+does nothing more and gives the same answer. The simulated ones, in `simulated`, answer from the
+order's content alone, so the same order always goes the same way.
 """
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from streams.orders import ledger
-
-SHELF = 20  # how many of each article the simulated warehouse has for one order
-SHIPS_TO = frozenset({"AT", "BE", "CZ", "DE", "DK", "ES", "FI", "FR", "IT", "NL", "NO", "PL", "SE"})
-
-
-class Answer(NamedTuple):
-    """What a service says: a reference to what it did, or why it refused."""
-
-    reference: str = ""
-    refused: str = ""
+from minuet import AsyncPublisher, MinuetError, RetryLater
+from schemas.refunds import RefundRequested
+from streams.shop import Answer, Shop
 
 
 class Warehouse(Protocol):
@@ -63,50 +56,84 @@ class Shipping(Protocol):
         ...
 
 
-class SimulatedWarehouse:
-    """Has twenty of everything."""
+class Refunds(Protocol):
+    """Begins the workflow `refunds`."""
+
+    async def begin(self, refund: RefundRequested, *, key: str) -> None:
+        """Begin a refund."""
+        ...
+
+
+class HttpWarehouse:
+    """The shop's stock."""
+
+    def __init__(self) -> None:
+        self._shop = Shop("orders")
 
     async def reserve(self, order_id: str, sku: str, quantity: int, *, key: str) -> Answer:
-        """Refuse more than there is."""
-        if quantity > SHELF:
-            return Answer(refused=f"{quantity} of {sku} ordered, {SHELF} on the shelf")
-        ledger.write("reserve", order_id, key)
-        return Answer(f"shelf-{key[:8]}")
+        """Put goods aside."""
+        return await self._shop.do("stock/reserve", order_id, key, sku=sku, quantity=quantity)
 
     async def release(self, order_id: str, reservation: str, *, key: str) -> None:
         """Put the goods back."""
-        ledger.write("release", order_id, key)
+        await self._shop.do("stock/release", order_id, key, undoes=reservation)
 
 
-class SimulatedFraudScreening:
-    """Trusts everybody but Mallory."""
+class HttpFraudScreening:
+    """The shop's knowledge of customers."""
+
+    def __init__(self) -> None:
+        self._shop = Shop("orders")
 
     async def score(self, customer: str, total: Decimal) -> int:
-        """Mallory is never who she says; large sums raise an eyebrow."""
-        return 99 if customer.startswith("mallory") else min(50, int(total / 100))
+        """Ask for the score: no effect, so no key."""
+        said = await self._shop.ask("fraud/score", customer=customer, total=str(total))
+        return int(said["score"])
 
 
-class SimulatedPayments:
-    """Declines cards that end in 0002."""
+class HttpPayments:
+    """The shop's bank."""
+
+    def __init__(self) -> None:
+        self._shop = Shop("orders")
 
     async def charge(self, order_id: str, card: str, amount: Decimal, *, key: str) -> Answer:
-        """Charge a card that is good."""
-        if card.endswith("0002"):
-            return Answer(refused=f"card {card} was declined")
-        ledger.write("charge", order_id, key)
-        return Answer(f"receipt-{key[:8]}")
+        """Charge a card."""
+        about = {"card": card, "amount": str(amount)}
+        return await self._shop.do("payments/charge", order_id, key, **about)
 
     async def refund(self, order_id: str, receipt: str, amount: Decimal, *, key: str) -> None:
         """Give the money back."""
-        ledger.write("refund", order_id, key)
+        about = {"undoes": receipt, "amount": str(amount)}
+        await self._shop.do("payments/refund", order_id, key, **about)
 
 
-class SimulatedShipping:
-    """Ships within its part of the world."""
+class HttpShipping:
+    """The shop's carrier."""
+
+    def __init__(self) -> None:
+        self._shop = Shop("orders")
 
     async def book(self, order_id: str, country: str, *, key: str) -> Answer:
-        """Refuse countries it does not go to."""
-        if country not in SHIPS_TO:
-            return Answer(refused=f"no carrier goes to {country}")
-        ledger.write("book", order_id, key)
-        return Answer(f"parcel-{key[:8]}")
+        """Book a parcel."""
+        return await self._shop.do("shipping/book", order_id, key, country=country)
+
+
+class PublishedRefunds:
+    """Publishes to the log of `refunds`, on the broker of the worker that it is made in."""
+
+    def __init__(self) -> None:
+        self._publisher = AsyncPublisher("refunds", "order_id", RefundRequested)
+        self._opening = asyncio.Lock()
+        self._is_open = False
+
+    async def begin(self, refund: RefundRequested, *, key: str) -> None:
+        """Publish, and wait until every replica in sync has it."""
+        try:
+            async with self._opening:
+                if not self._is_open:
+                    await self._publisher.open()
+                    self._is_open = True
+            await self._publisher.publish(refund, id=key)
+        except MinuetError as trouble:
+            raise RetryLater(str(trouble)) from trouble

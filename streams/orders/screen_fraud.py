@@ -9,7 +9,7 @@ from streams.orders.resources import FraudScreening
 FRAUD_PERCENT = 80
 
 
-@step(retry=Backoff(first="200ms", attempts=6), timeout="10s", breaker="screening")
+@step(retry=Backoff(first="200ms", most="10s", attempts=12), timeout="5s", breaker="screening")
 async def screen_fraud(order: OrderPlaced, screening: FraudScreening) -> FraudCleared | FraudFound:
     """Clear the customer, unless a fraud is likely."""
     score = await screening.score(order.customer, order.total)

@@ -32,7 +32,7 @@ from minuet.kafka.reading import drain, record_of
 from minuet.publish.publisher import Published
 from schemas.orders import OrderPlaced
 from streams.orders import ledger
-from streams.orders.resources import SHELF, SHIPS_TO
+from streams.orders.simulated import SHELF, SHIPS_TO
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = """\

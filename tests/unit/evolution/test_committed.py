@@ -290,4 +290,4 @@ def test_the_shipped_workflow_is_what_is_committed() -> None:
     models: Mapping[str, type[Event]] = load("orders", root).models
     found = compare(models, read_committed(root / "schemas" / "orders"))
     assert found.clean
-    assert len(found.same) == 15
+    assert len(found.same) == 17

@@ -31,13 +31,13 @@ from streams.orders.confirm_order import confirm_order
 from streams.orders.refund_payment import refund_payment
 from streams.orders.release_stock import release_stock
 from streams.orders.reserve_stock import reserve_stock
-from streams.orders.resources import (
+from streams.orders.screen_fraud import screen_fraud
+from streams.orders.simulated import (
     SimulatedFraudScreening,
     SimulatedPayments,
     SimulatedShipping,
     SimulatedWarehouse,
 )
-from streams.orders.screen_fraud import screen_fraud
 
 CTX = Context("order-1", "0123456789abcdef")
 

@@ -28,13 +28,14 @@ from streams.orders import ledger
 from streams.orders.book_shipment import book_shipment
 from streams.orders.charge_payment import charge_payment
 from streams.orders.reserve_stock import reserve_stock
-from streams.orders.resources import (
+from streams.orders.screen_fraud import screen_fraud
+from streams.orders.simulated import (
     SimulatedFraudScreening,
     SimulatedPayments,
+    SimulatedRefunds,
     SimulatedShipping,
     SimulatedWarehouse,
 )
-from streams.orders.screen_fraud import screen_fraud
 
 ROOT = Path(__file__).resolve().parents[3]
 ORDERS = ROOT / "examples" / "orders.jsonl"
@@ -48,6 +49,7 @@ def test_the_workflow_is_the_one_of_the_table() -> None:
         "confirm_order",
         "refund_payment",
         "release_stock",
+        "request_refund",
         "reserve_stock",
         "screen_fraud",
     ]
@@ -65,6 +67,7 @@ def test_every_resource_has_a_simulated_form() -> None:
     assert {type(resource) for resource in made.values()} == {
         SimulatedFraudScreening,
         SimulatedPayments,
+        SimulatedRefunds,
         SimulatedShipping,
         SimulatedWarehouse,
     }

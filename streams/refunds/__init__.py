@@ -1,0 +1,1 @@
+"""The steps of `refunds`, one file for each."""
