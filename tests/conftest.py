@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from minuet.dev import Broker
+from tests import installed
 
 OURS = ("MINUET_KAFKA_HOME", "MINUET_EXPLORE")  # which Kafka to start, and how many cases to try
 
@@ -30,3 +32,15 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield broker.up()
     finally:
         broker.reset()
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the sources as they are."""
+    return installed.build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session")
+def newcomer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment that has the wheel, as somebody has who installed it."""
+    return installed.environment(wheel, tmp_path_factory.mktemp("newcomer") / "environment")

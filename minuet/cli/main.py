@@ -19,8 +19,8 @@ from typer.rich_utils import rich_format_error
 from minuet.errors import MinuetError, UsageError
 
 COMMANDS = (
-    "dev", "topics", "schemas", "publish", "ingest", "worker", "saga", "incidents", "dead_letters",
-    "verify", "config", "lint", "demo", "bench",
+    "new", "dev", "topics", "schemas", "publish", "ingest", "worker", "saga", "incidents",
+    "dead_letters", "verify", "config", "lint", "demo", "bench",
 )  # fmt: skip
 
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."

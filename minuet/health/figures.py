@@ -34,6 +34,7 @@ class Figures(Collector):
         self._standing, self._loop = standing, standing.loop
         self._log, self._census = log, census
         self._workflow = standing.loop.plan.spec.name
+        self._began = time.monotonic()
         self._types = {*standing.loop.plan.bits, *PLATFORM_EVENTS}
         self.high: dict[int, int] = {}
 
@@ -80,8 +81,6 @@ class Figures(Collector):
         yield self._gauge("checkpoint_age_seconds", text, age, "partition")
         yield self._counter("restores", "Partitions restored.", {(): self._log.restores})
         yield self._counter("rows_restored", "Rows read for that.", {(): self._log.rows_read})
-
-    _began = time.monotonic()
 
     def _of_events(self) -> Iterator[Metric]:
         said: Counter[str] = Counter()

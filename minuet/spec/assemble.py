@@ -58,14 +58,34 @@ class Workflow:
                 made[resource] = factory()
         return {resource: made[resource] for resource in wanted}
 
+    def given(self, resources: Mapping[type, object]) -> Workflow:
+        """Return the workflow with these in the place of simulated forms; the rest is made anew.
+
+        Args:
+            resources: class -> what the steps get for it.
+
+        Raises:
+            UsageError: no step asks for one of them.
+        """
+        wanted = self._wanted(None)
+        for resource in resources:
+            if resource not in wanted:
+                names = ", ".join(sorted(each.__name__ for each in wanted)) or "none"
+                message = (
+                    f"no step of {self.saga.name} takes a {resource.__name__}; they take: {names}"
+                )
+                raise UsageError(message)
+        return replace(self, _made={"simulated": dict(resources)})
+
     def check_form(self, form: Form, steps: Collection[str] | None = None) -> None:
         """Make sure that all resources of these steps have this form, without making any.
 
         Raises:
             UsageError: one has not; says how to mend it.
         """
+        made = self._made.get(form, {})
         for resource, step in self._wanted(steps).items():
-            if self._factory(form, resource) is None:
+            if resource not in made and self._factory(form, resource) is None:
                 name = resource.__name__
                 message = (
                     f"{name}, which step {step} takes, has no {form} form\n"

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from minuet.core.row import pack
 from minuet.core.table import Table
-from tests.engines.trips import fails, waits, when
+from minuet.step import definition_of
+from tests.engines.trips import STEPS, fails, waits, when
 from tests.engines.world import OPTIONS, Play, World
 
 SAGAS = [f"trip-{n}" for n in range(24)]
+OTHERS = sorted(definition.spec.name for one in STEPS if (definition := definition_of(one)))
+OTHERS.remove("reserve_seat")
 NARROW = replace(OPTIONS, in_flight=1, window=2)
 
 
@@ -35,6 +40,34 @@ def test_a_step_that_ran_before_the_failure_is_asked_again_and_not_skipped(play:
         assert types[-3:] == ["ReleaseSeat", "SeatReleased", "SagaCompensated"]
 
     play(story)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_only_who_knows_that_nobody_started_a_step_in_doubt_skips_it(
+    play: Play, known: bool
+) -> None:
+    async def story(world: World) -> None:
+        busy, refused = asyncio.Event(), asyncio.Event()
+        world.desk.tell("reserve_seat", "before", waits(busy))
+        world.desk.tell("reserve_room", "t", when(refused, False))
+        await world.started(await world.start("coordinator", *OTHERS))
+        if known:
+            seats = await world.start("reserve_seat")
+            await world.until(lambda: sum(p.restored for p in seats.loop.parts.values()) == 4)
+            await world.ask("before")
+            await world.called("reserve_seat", "before")  # its only place is taken
+        await world.ask("t")
+        await world.called("reserve_room", "t")
+        refused.set()
+        await world.until(lambda: (state := world.state("t")) is not None and state.failing)
+        if not known:  # it comes only now, and an earlier owner may have started the step
+            await world.start("reserve_seat")
+        busy.set()
+        await world.ended("t")
+        assert ("StepSkipped" in await world.types("t")) == known
+        assert len(world.desk.calls("reserve_seat", "t")) == (not known)
+
+    play(story, options=NARROW)
 
 
 def test_partitions_that_are_restored_under_pressure_are_read_to_their_end(play: Play) -> None:

@@ -28,10 +28,10 @@ COMMANDS = dict(below("", get_command(main.build())))
 
 
 def needed(command: Any) -> Iterator[str]:
-    """Something for each argument and option that must be there."""
+    """Something for each argument and option that must be there; a name that is none."""
     for each in command.params:
         if each.required:
-            yield from (each.opts[0], "1") if each.opts[0].startswith("-") else ("x",)
+            yield from (each.opts[0], "1") if each.opts[0].startswith("-") else ("no name",)
 
 
 def names(command: Any) -> set[str]:
@@ -55,6 +55,7 @@ def test_with_json_a_failure_is_one_document_too(
 ) -> None:
     command = COMMANDS[name]
     monkeypatch.chdir(tmp_path)  # where there is no project
+    (tmp_path / "x" / "there").mkdir(parents=True)  # and no place for a new one
     wrong = ["--project", "nowhere"] if "--project" in names(command) else []
     argv = ["minuet", *name.split(), *needed(command), *wrong, "--json"]
     monkeypatch.setattr(sys, "argv", argv)
@@ -64,7 +65,7 @@ def test_with_json_a_failure_is_one_document_too(
     found = json.loads(said.out)
     assert (found["exit"], end.value.code) == (2, 2)
     assert said.err == f"minuet: {found['error']}\n"
-    assert re.search("no such f|either --data", found["error"], re.IGNORECASE)
+    assert re.search("no such f|either --data|cannot be the name", found["error"], re.IGNORECASE)
 
 
 def test_so_is_a_wrong_command_line(
