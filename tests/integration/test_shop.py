@@ -86,7 +86,7 @@ def ended(kafka: str, shop: str) -> Iterator[str]:
 def finished(workflow: str, kafka: str, shop: str) -> bool:
     _, found = verified(workflow, kafka, shop)
     assert found["incidents"] == 0
-    return found["sagas"] > 0 and found["live"] == 0
+    return bool(found["sagas"] and not found["live"])
 
 
 def test_every_effect_happened_once_and_what_failed_is_undone(ended: str, shop: str) -> None:

@@ -10,7 +10,8 @@ from minuet.spec.assemble import Workflow
 from minuet.spec.project import load
 from minuet.testing import run
 from schemas.orders import OrderPlaced, PaymentCharged, ShipmentBooked, StockRejected
-from streams.orders.resources import Answer, Payments
+from streams.orders.resources import Payments
+from streams.shop import Answer
 
 ROOT = Path(__file__).resolve().parents[2]
 
