@@ -108,6 +108,11 @@ class Loop:
         """Where records come from and go to."""
         return self._log
 
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing more is begun; what runs may still end."""
+        return self._acting.stopping
+
     def breakers(self) -> list[BreakerView]:
         """Return how the circuit breakers of this worker stand."""
         return self._gates.view()

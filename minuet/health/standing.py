@@ -34,6 +34,8 @@ class Standing:
         """
         if not self.lives:
             return "it has stopped"
+        if self.loop.stopping:
+            return "it is stopping"
         if not self.loop.joined:
             return "it has not joined its group"
         waiting = sum(not part.restored for part in self.loop.parts.values())

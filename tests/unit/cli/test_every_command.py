@@ -55,7 +55,6 @@ def test_with_json_a_failure_is_one_document_too(
 ) -> None:
     command = COMMANDS[name]
     monkeypatch.chdir(tmp_path)  # where there is no project
-    (tmp_path / "x" / "there").mkdir(parents=True)  # and no place for a new one
     wrong = ["--project", "nowhere"] if "--project" in names(command) else []
     argv = ["minuet", *name.split(), *needed(command), *wrong, "--json"]
     monkeypatch.setattr(sys, "argv", argv)

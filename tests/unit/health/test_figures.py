@@ -35,7 +35,8 @@ class Scene:
         )  # fmt: skip
         self.loop = SimpleNamespace(
             plan=compile_plan(trips("trips", Desk()).spec), runner=runner, folded=5, joined=True,
-            error=None, stopped=SimpleNamespace(is_set=lambda: False), parts={0: part()},
+            error=None, stopping=False, stopped=SimpleNamespace(is_set=lambda: False),
+            parts={0: part()},
             breakers=lambda: [SimpleNamespace(name="payments", state="open")],
         )  # fmt: skip
         self.log = SimpleNamespace(
@@ -106,3 +107,10 @@ def test_what_a_worker_lacks_to_be_ready(change: dict[str, Any], lacks: str) -> 
     assert scene.standing.lacks == lacks
     scene.standing.coordinated = False
     assert scene.standing.lacks == (lacks or "no live unit has the coordinator")
+
+
+def test_a_worker_that_stops_is_not_ready_while_its_handlers_end() -> None:
+    scene = Scene()
+    assert scene.standing.lacks == ""
+    scene.loop.stopping = True
+    assert (scene.standing.lives, scene.standing.lacks) == (True, "it is stopping")
