@@ -23,7 +23,7 @@ bench: .venv/compiled.stamp  ## the figures of this machine, the hot path compil
 	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.venv/compiled $(BIN)/minuet bench
 
 docs: .venv/docs.stamp  ## the pages as a site, in .venv/site; fails on a broken link
-	.venv/docs/bin/mkdocs build --quiet --strict
+	.venv/docs/bin/mkdocs build --strict
 
 clean:  ## back to a fresh clone; stops the project's broker and forgets its data
 	@test ! -d .minuet/broker || $(BIN)/minuet dev down
