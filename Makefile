@@ -6,7 +6,7 @@ EDITABLE := $(INSTALL) --quiet --no-deps --no-build-isolation --editable .
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev --group build --group workflows pyproject.toml
 OLD := sys.version_info < (3, 11) and 'Minuet needs Python 3.11 or newer: make setup PYTHON=python3.13'
 
-.PHONY: setup demo test check bench clean lock
+.PHONY: setup demo test check bench docs clean lock
 
 setup: .venv/setup.stamp  ## the environment that Minuet runs in
 
@@ -22,6 +22,9 @@ check: .venv/check.stamp  ## what must be clean before a commit
 bench: .venv/compiled.stamp  ## the figures of this machine, the hot path compiled
 	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.venv/compiled $(BIN)/minuet bench
 
+docs: .venv/docs.stamp  ## the pages as a site, in .venv/site; fails on a broken link
+	.venv/docs/bin/mkdocs build --strict
+
 clean:  ## back to a fresh clone; stops the project's broker and forgets its data
 	@test ! -d .minuet/broker || $(BIN)/minuet dev down
 	rm -rf .venv .minuet dist .*_cache .hypothesis
@@ -29,6 +32,7 @@ clean:  ## back to a fresh clone; stops the project's broker and forgets its dat
 lock:  ## the lock files anew, from pyproject.toml
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group check --constraint requirements.lock --output-file requirements-check.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group docs --output-file requirements-docs.lock
 
 .venv/bin/pip:
 	@$(PYTHON) -c "import sys; sys.exit($(OLD))"
@@ -39,6 +43,9 @@ lock:  ## the lock files anew, from pyproject.toml
 
 .venv/check.stamp: requirements-check.lock pyproject.toml | .venv/bin/pip
 	$(INSTALL) --require-hashes -r requirements-check.lock && $(EDITABLE) && touch $@
+
+.venv/docs.stamp: requirements-docs.lock | .venv/bin/pip
+	$(PYTHON) -m venv --clear .venv/docs && .venv/docs/bin/pip --disable-pip-version-check install --quiet --require-hashes -r requirements-docs.lock && touch $@
 
 .venv/compiled.stamp: $(shell find minuet -name '*.py') hatch_build.py | .venv/check.stamp
 	rm -rf .venv/compiled && MINUET_COMPILE=$(if $(shell command -v cc),1,0) $(INSTALL) --quiet --no-deps --no-build-isolation --target .venv/compiled . && touch $@

@@ -35,7 +35,8 @@ class Scene:
         )  # fmt: skip
         self.loop = SimpleNamespace(
             plan=compile_plan(trips("trips", Desk()).spec), runner=runner, folded=5, joined=True,
-            error=None, stopping=False, stopped=SimpleNamespace(is_set=lambda: False), parts={0: part()},
+            error=None, stopping=False, stopped=SimpleNamespace(is_set=lambda: False),
+            parts={0: part()},
             breakers=lambda: [SimpleNamespace(name="payments", state="open")],
         )  # fmt: skip
         self.log = SimpleNamespace(
