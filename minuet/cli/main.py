@@ -30,11 +30,11 @@ COMMANDS = {
     "worker": "Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.",
     "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
-    "demo": (
-        "Run a thousand orders through two workers, some of them compensated, and verify it all."
-    ),
     "bench": (
         "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."
+    ),
+    "demo": (
+        "Run a thousand orders through two workers, some of them compensated, and verify it all."
     ),
     "dev": "The project's own broker: a real Kafka on this machine, with nothing to install.",
     "topics": "The topics of a workflow.",
