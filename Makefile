@@ -14,7 +14,7 @@ demo: setup  ## a broker, two workers, 1,000 orders
 	@$(BIN)/minuet demo
 
 test: .venv/check.stamp  ## every test, those on the embedded broker too
-	$(BIN)/pytest $(if $(CI),,-m "not slow")
+	$(BIN)/pytest $(TESTS) $(if $(CI),,-m "not slow")
 
 check: .venv/check.stamp  ## what must be clean before a commit
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/minuet schemas check && $(BIN)/pytest tests/unit
