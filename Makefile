@@ -14,7 +14,7 @@ demo: setup  ## a broker, two workers, 1,000 orders
 	@$(BIN)/minuet demo
 
 test: .venv/check.stamp  ## every test, those on the embedded broker too
-	$(BIN)/pytest $(if $(CI),,-m "not slow")
+	$(BIN)/pytest $(TESTS) $(if $(CI),,-m "not slow")
 
 check: .venv/check.stamp  ## what must be clean before a commit
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/minuet schemas check && $(BIN)/pytest tests/unit
@@ -23,7 +23,7 @@ bench: .venv/compiled.stamp  ## the figures of this machine, the hot path compil
 	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.venv/compiled $(BIN)/minuet bench
 
 docs: .venv/docs.stamp  ## the pages as a site, in .venv/site; fails on a broken link
-	.venv/docs/bin/mkdocs build --quiet --strict
+	.venv/docs/bin/mkdocs build --strict
 
 clean:  ## back to a fresh clone; stops the project's broker and forgets its data
 	@test ! -d .minuet/broker || $(BIN)/minuet dev down

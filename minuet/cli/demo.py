@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from minuet.cli import dev
+from minuet.cli import dev, shop
 from minuet.cli.common import (
     BootstrapOption,
     JsonOption,
@@ -49,10 +49,14 @@ _WORKFLOW = "orders"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("demo", help=_HELP)(run_demo)
+    rooms = typer.Typer(invoke_without_command=True, help=_HELP)
+    rooms.callback()(run_demo)
+    rooms.command("shop", help=shop.HELP)(shop.shop)
+    app.add_typer(rooms, name="demo")
 
 
-def run_demo(
+def run_demo(  # noqa: PLR0913  (Typer wants a parameter for each option)
+    context: typer.Context,
     file: Annotated[
         Path, typer.Option("--file", "-f", help="The orders, as JSON lines.", metavar="FILE")
     ] = Path("examples/orders.jsonl"),
@@ -64,7 +68,9 @@ def run_demo(
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
-    """Run the demo and show what it found."""
+    """Run the demo and show what it found; a sub-command runs instead of it."""
+    if context.invoked_subcommand is not None:
+        return
     signal.signal(signal.SIGTERM, _interrupt)
     folder = project_folder(project)
     workflow = _load(folder)

@@ -1,31 +1,55 @@
 """The command line: joins the commands, and turns errors into one clear message.
 
-Each command module has `register(app)`; nothing else in the product imports from here.
+Each command module has `register(app)`; nothing else in the product imports from here. Only the
+module of the command that was typed is imported, and for the list of commands none.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
-from typer.rich_utils import rich_format_error
 
 from minuet.errors import MinuetError, UsageError
 
-COMMANDS = (
-    "new", "dev", "topics", "schemas", "publish", "ingest", "worker", "saga", "incidents",
-    "dead_letters", "verify", "simulate", "config", "lint", "demo", "bench",
-)  # fmt: skip
+# Each command, whose module is named alike, and the line that the list of commands has for it.
+COMMANDS = {
+    "new": "Make a folder with a workflow of one step, its test, and what checks and runs it.",
+    "publish": (
+        "Publish events from JSON lines or CSV; each line is validated, good ones go through."
+    ),
+    "ingest": "Take events as CloudEvents over HTTP, until Ctrl-C or SIGTERM.",
+    "worker": "Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.",
+    "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
+    "simulate": "Run a workflow in virtual time, with faults drawn from a seed, many seeds over.",
+    "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
+    "bench": (
+        "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."
+    ),
+    "demo": (
+        "Run a thousand orders through two workers, some of them compensated, and verify it all."
+    ),
+    "dev": "The project's own broker: a real Kafka on this machine, with nothing to install.",
+    "topics": "The topics of a workflow.",
+    "schemas": "The schemas of a workflow's events.",
+    "saga": "Look at sagas, and act on one.",
+    "incidents": "What waits for a person.",
+    "dead-letters": "Records that could not be handled.",
+    "config": "The settings, and where they come from.",
+}
 
 HELP = "Kafka choreography: steps are typed functions, a saga is a table, the log decides."
 
 EXIT_INTERRUPTED = 130
+COMPLETING = "_MINUET_COMPLETE"  # set by the shell that asks for completions
 
 
 class _Interrupted(Exception):
@@ -41,27 +65,41 @@ class _Group(TyperGroup):
             raise _Interrupted from None
 
 
-def build() -> typer.Typer:
-    """The whole command line as one Typer app."""
-    app = typer.Typer(
-        name="minuet",
-        cls=_Group,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.callback(help=HELP)(_minuet)
-    for name in COMMANDS:
-        command = importlib.import_module(f"minuet.cli.{name}")
+def build(*names: str) -> typer.Typer:
+    """The command line as one Typer app, with these commands alone or with all."""
+    app = _without_commands()
+    for name in names or COMMANDS:
+        command = importlib.import_module(f"minuet.cli.{name.replace('-', '_')}")
         command.register(app)
     return app
+
+
+def outline() -> typer.Typer:
+    """The command line with what is said of each command, and without what it does."""
+    app = _without_commands()
+    for name, line in COMMANDS.items():
+        app.command(name, help=line)(_nothing)
+    return app
+
+
+def meant(words: Sequence[str]) -> typer.Typer:
+    """As much of the command line as these words need: imports take most of a short command."""
+    if COMPLETING in os.environ:
+        return build()
+    if words and words[0] in COMMANDS:
+        return build(words[0])
+    if set(words) <= {"-h", "--help", "--version"}:
+        return outline()
+    return build()  # a word that is no command: the nearest one is told
 
 
 def main() -> None:
     """What the `minuet` script calls; exit 1 is a failure, 2 a wrong command line, 130 Ctrl-C."""
     try:
-        code = build()(standalone_mode=False)
+        code = meant(sys.argv[1:])(standalone_mode=False)
     except TyperException as error:
+        from typer.rich_utils import rich_format_error  # only now: it takes 0.2 s
+
         rich_format_error(cast(Any, error))  # typed as what Typer keeps to itself
         _end(error.format_message(), error.exit_code, shown=True)
     except MinuetError as error:
@@ -72,6 +110,22 @@ def main() -> None:
     except (KeyboardInterrupt, _Interrupted, typer.Abort):
         _end("interrupted", EXIT_INTERRUPTED)
     sys.exit(code)
+
+
+def _without_commands() -> typer.Typer:
+    app = typer.Typer(
+        name="minuet",
+        cls=_Group,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(help=HELP)(_minuet)
+    return app
+
+
+def _nothing() -> None:
+    """Stands in an outline for what a command does."""
 
 
 def _end(message: str, code: int, *, shown: bool = False) -> NoReturn:

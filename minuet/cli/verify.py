@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -23,6 +24,7 @@ from minuet.publish.envelope import saga_id_of
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 from minuet.verify import Difference, Report, verify
+from minuet.verify.effects import Effects, verify_effects
 
 _HELP = """Read the log from its start, fold it, and compare every stored row with the fold.
 
@@ -30,9 +32,14 @@ Each row is compared at its own offset in the log, so workers may go on meanwhil
 position is committed and which has no row, or an older one, is a difference too. An event from \
 outside that says another saga than its key is counted and named: some producer sets other keys.
 
+With --ledger, what services say they did is held against the log too: every effect once, what \
+failed undone, nothing else. Effects of sagas that go on are counted, not judged.
+
 Exit 1 when there is a difference; each is printed field by field.
 
 Example: minuet verify orders
+
+minuet verify orders --ledger http://127.0.0.1:8099
 """
 _SHOWN_MOST = 20
 
@@ -44,6 +51,13 @@ def register(app: typer.Typer) -> None:
 
 def verify_workflow(
     workflow: WorkflowArgument,
+    ledger: Annotated[
+        str, typer.Option("--ledger", metavar="URL", help="Where services say what they did.")
+    ] = "",
+    sagas: Annotated[
+        str,
+        typer.Option("--sagas", metavar="PREFIX", help="Of the ledger only sagas that begin so."),
+    ] = "",
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -53,12 +67,14 @@ def verify_workflow(
     place = connection(bootstrap, project)
     with progress_bar("reading the log", quiet=json) as show:
         report = verify(place, loaded.spec, show, _key(loaded, place))
+    effects = verify_effects(place, loaded.spec, ledger, sagas=sagas) if ledger else None
     if json:
-        print_json(report.as_dict())
+        more = {} if effects is None else {"ledger": effects.as_dict()}
+        print_json({**report.as_dict(), **more})
     else:
-        for line in describe(report):
+        for line in (*describe(report), *(describe_effects(effects) if effects else ())):
             typer.echo(line)
-    if not report.ok:
+    if not report.ok or (effects is not None and not effects.ok):
         raise typer.Exit(1)
 
 
@@ -78,6 +94,22 @@ def _key(workflow: Workflow, place: Connection) -> Callable[[Record], str]:
         return saga_id_of(event, field)
 
     return key
+
+
+def describe_effects(effects: Effects) -> Iterator[str]:
+    """What the ledger's comparison found in lines, differences first."""
+    for text in effects.differences[:_SHOWN_MOST]:
+        yield f"DIFFERENT: {plain(text)}"
+    if len(effects.differences) > _SHOWN_MOST:
+        yield f"and {len(effects.differences) - _SHOWN_MOST} more; --json has all"
+    counts = (
+        f"{effects.effects:,} effects, {effects.called_again:,} of them asked for again, "
+        f"{effects.open:,} of sagas that go on"
+    )
+    if effects.ok:
+        yield f"ledger: {counts}; each once, and what failed is undone"
+    else:
+        yield f"LEDGER DIFFERS: {len(effects.differences):,} differences; {counts}"
 
 
 def describe(report: Report) -> Iterator[str]:

@@ -71,3 +71,11 @@ def test_every_decision_is_in_the_index() -> None:
     pages = {page.name for page in folder.glob("[0-9]*.md")}
     assert {page for page in pages if f"]({page})" not in index} == set()
     assert len({page[:4] for page in pages}) == len(pages), "two pages have one number"
+
+
+def test_every_page_of_the_guide_is_in_the_nav_of_the_site() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = {
+        p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs" / "guide").glob("*.md")
+    }
+    assert {page for page in pages if f"- {page}\n" not in nav} == set()

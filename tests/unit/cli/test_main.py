@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Any
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from minuet.cli import main
@@ -18,7 +20,7 @@ def run(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int | str | No
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(main, "build", lambda: app)
+    monkeypatch.setattr(main, "meant", lambda words: app)
     monkeypatch.setattr(sys, "argv", ["minuet"])
     with pytest.raises(SystemExit) as end:
         main.main()
@@ -54,3 +56,29 @@ def test_a_full_disk_is_a_message(
     assert capsys.readouterr().err == "minuet: No space left on device\n"
     assert run(monkeypatch, PermissionError(errno.EACCES, "Permission denied", "/etc/x")) == 1
     assert capsys.readouterr().err == "minuet: /etc/x: Permission denied\n"
+
+
+@pytest.mark.parametrize("words", [[], ["-h"], ["--help"]])
+def test_the_list_of_commands_is_told_as_the_commands_tell_it(words: list[str]) -> None:
+    told, whole = (CliRunner().invoke(app, words) for app in (main.meant(words), main.build()))
+    assert "dead-letters" in told.output
+    assert (told.output, told.exit_code) == (whole.output, whole.exit_code)
+
+
+def test_a_command_is_built_without_the_others() -> None:
+    command: Any = get_command(main.meant(["dead-letters", "list", "--help"]))
+    assert list(command.commands) == ["dead-letters"]
+
+
+def test_a_shell_that_completes_is_offered_the_commands_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(main.COMPLETING, "complete_bash")
+    command: Any = get_command(main.meant([]))
+    assert command.commands["saga"].commands
+
+
+def test_a_word_that_is_no_command_is_told_the_nearest() -> None:
+    said = CliRunner().invoke(main.meant(["verfy"]), ["verfy"])
+    assert said.exit_code == 2
+    assert "Did you mean 'verify'" in said.output

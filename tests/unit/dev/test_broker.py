@@ -52,7 +52,10 @@ def test_a_taken_port_is_replaced_unless_it_was_asked_for(tmp_path: Path) -> Non
             Broker(tmp_path)._ports(None, port)
 
 
-def test_what_listens_there_but_is_no_kafka_does_not_count_as_an_answer() -> None:
+def test_what_listens_there_but_is_no_kafka_does_not_count_as_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(network, "ANSWER_S", 0.2)
     with socket.create_server((network.HOST, 0)) as other:
         assert not network.answers(f"{network.HOST}:{other.getsockname()[1]}", "cluster")
 
