@@ -29,6 +29,7 @@ COMMANDS = {
     "ingest": "Take events as CloudEvents over HTTP, until Ctrl-C or SIGTERM.",
     "worker": "Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.",
     "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
+    "simulate": "Run a workflow in virtual time, with faults drawn from a seed, many seeds over.",
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
     "bench": (
         "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."

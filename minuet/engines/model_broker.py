@@ -54,6 +54,15 @@ class Stored:
     headers: Headers
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A position that was committed, and how many rows stood in that partition by then."""
+
+    partition: int
+    position: int
+    rows: int
+
+
 class Member(Protocol):
     """What a group wants of a member."""
 
@@ -84,6 +93,8 @@ class Group:
         self.members: dict[str, Member] = {}
         self.owners: dict[int, str] = {}
         self.committed: dict[int, int] = {}
+        self.history: list[Commit] = []
+        self.rows_topic = ""
         self._broker = broker
         self._changing = asyncio.Lock()
         self._changes: set[asyncio.Task[None]] = set()
@@ -105,6 +116,9 @@ class Group:
         """Commit what the member owns; return whether it was all."""
         mine = {p: offset for p, offset in offsets.items() if self.owners.get(p) == name}
         self.committed.update(mine)
+        for number, position in mine.items():
+            rows = len(self._broker.records(self.rows_topic, number)) if self.rows_topic else 0
+            self.history.append(Commit(number, position, rows))
         return len(mine) == len(offsets)
 
     def _changed(self, what: str) -> None:

@@ -7,7 +7,7 @@ same seed makes the same trace, to the byte.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -19,7 +19,7 @@ from minuet.core.table import Table
 from minuet.engines import virtual_time
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
-from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker, Stored
+from minuet.engines.model_broker import NO_FAULTS, Commit, Faults, ModelBroker, Stored
 from minuet.engines.unit import Unit
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
@@ -34,7 +34,7 @@ SOURCE = b"/minuet/simulation"
 class Happening:
     """Something that is done to a worker, by its number, `at_ms` after the start."""
 
-    at_ms: int
+    at_ms: float
     what: Literal["start", "stop", "kill", "freeze", "thaw"]
     worker: int
 
@@ -48,7 +48,7 @@ class Settings:
         spread_ms: over which the events are published, evenly.
         options: of each worker; handlers never run in threads here. A look for rows every so often
             would never end: here there is none.
-        form: of the resources.
+        form: of the resources; `around`: what stands in for each, given its class and itself.
     """
 
     workers: int = 2
@@ -57,6 +57,7 @@ class Settings:
     spread_ms: int = 0
     options: Options = field(default_factory=Options)
     form: Form = "simulated"
+    around: Callable[[type, object], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Outcome:
     Args:
         sagas: the fold of the log, by saga.
         log, rows, letters: what stands in the topics.
+        commits: of the coordinator's group, in their order.
         trace: everything that happened, in its order.
         digest: of all of it.
         hits: how often each fault happened.
@@ -76,6 +78,7 @@ class Outcome:
     log: tuple[Stored, ...]
     rows: tuple[Stored, ...]
     letters: tuple[Stored, ...]
+    commits: tuple[Commit, ...]
     trace: tuple[str, ...]
     digest: str
     hits: Mapping[str, int]
@@ -133,22 +136,21 @@ class Simulation:
         self._seed = seed
         self._settings = settings
         self._time = virtual_time.running()
-        spec = workflow.spec
+        spec, around = workflow.spec, settings.around
         self.broker = ModelBroker(
             spec.partitions, spec.log_topic, self._time.now_ms, seed=seed, faults=settings.faults
         )
+        self.broker.group(spec.name).rows_topic = spec.table_topic
+        made = workflow.resources(settings.form)
+        self._resources = {r: around(r, one) if around else one for r, one in made.items()}
         self._started = 0
 
     async def start(self, number: int) -> None:
         """Start a worker that does the whole workflow."""
         self._started += 1
         spec, settings = self.workflow.spec, self._settings
-        unit = Unit(
-            self.workflow,
-            frozenset(self.workflow.steps),
-            coordinates=True,
-            resources=self.workflow.resources(settings.form),
-        )
+        steps = frozenset(self.workflow.steps)
+        unit = Unit(self.workflow, steps, coordinates=True, resources=self._resources)
         self.logs[number] = log = MemoryLog(
             self.broker, f"worker-{number}.{self._started}", spec.table_topic,
             group=spec.name, reads_from=spec.name,
@@ -218,11 +220,15 @@ class Simulation:
             log=tuple(broker.everything(spec.log_topic)),
             rows=tuple(broker.everything(spec.table_topic)),
             letters=tuple(broker.everything(spec.dead_letter_topic)),
+            commits=tuple(self._commits()),
             trace=tuple(broker.trace),
             digest=broker.digest(),
             hits=dict(broker.hits),
             took_ms=took_ms,
         )
+
+    def _commits(self) -> Iterable[Commit]:
+        return self.broker.group(self.workflow.spec.name).history
 
     def _fold(self) -> Iterable[State]:
         """Fold the log anew, from its beginning."""

@@ -7,6 +7,7 @@ There is no outside in it: no socket and no thread can wake what waits.
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -20,17 +21,26 @@ class NothingToDo(RuntimeError):
     """Something is awaited that nobody will ever do."""
 
 
+class Endless(RuntimeError):
+    """There is always something left to do, though it should have ended long ago."""
+
+
 class _Jumps(selectors.SelectSelector):
     """A selector that never waits: it passes the time instead."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self.most_s = math.inf
         self.quiet: list[asyncio.Future[None]] = []
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None:
             self.now += max(0.0, timeout)
+            if self.now > self.most_s:
+                self.most_s = math.inf  # what is cancelled now may end
+                message = "virtual time: it goes on and on, long after it should have ended"
+                raise Endless(message)
             return []
         if not self.quiet:
             message = (
@@ -48,8 +58,9 @@ class _Jumps(selectors.SelectSelector):
 class VirtualTime(asyncio.SelectorEventLoop):
     """The loop; its time begins at 0 s."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_s: float = math.inf) -> None:
         self._jumps = _Jumps()
+        self._jumps.most_s = most_s
         super().__init__(self._jumps)
 
     def time(self) -> float:
@@ -67,13 +78,14 @@ class VirtualTime(asyncio.SelectorEventLoop):
         return waiting
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
+def run(main: Coroutine[Any, Any, T], most_s: float = math.inf) -> T:
     """Run a coroutine in virtual time.
 
     Raises:
         NothingToDo: it waits for what nobody will do.
+        Endless: it has not ended after `most_s` seconds of that time.
     """
-    with asyncio.Runner(loop_factory=VirtualTime) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualTime(most_s)) as runner:
         return runner.run(main)
 
 

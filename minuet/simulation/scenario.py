@@ -1,0 +1,140 @@
+"""What goes wrong in one run: drawn from a seed, and plain data from then on.
+
+A scenario can be written down, made smaller and run again; the seed is not needed any more for what
+is to happen, only for the order in which the models draw.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from minuet.engines.model_broker import NO_FAULTS, Faults
+from minuet.engines.simulation import Happening
+
+SPREADS_MS = (20, 200, 1_500)  # over which sagas begin, one of these
+WORKED_OFF_MS = 250  # and the last of them takes about so long
+ONE_MORE = 0.4  # how likely one more worker comes: partitions change hands
+STORM_MS = 12_000  # after which services and links are well again
+WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What services outside do, as shares of their calls, until the storm is over.
+
+    Args:
+        refused: the connection fails, and nothing was done.
+        dropped: it was done, and the answer is lost.
+        slow: it takes up to twice the step's usual wait.
+        late: it was done, and the answer comes after the step's timeout.
+    """
+
+    refused: float = 0.0
+    dropped: float = 0.0
+    slow: float = 0.0
+    late: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One run.
+
+    Args:
+        seed: of what the models draw.
+        begins: the lines of the file of begin events that begin its sagas, counted from 0.
+        spread_ms: over how long they begin.
+        workers: that are there from the start.
+        faults: of Kafka; `trouble`: of the services.
+        script: what happens to workers.
+    """
+
+    seed: int
+    begins: tuple[int, ...]
+    spread_ms: int = SPREADS_MS[-1]
+    workers: int = WORKERS
+    faults: Faults = NO_FAULTS
+    trouble: Trouble = Trouble()
+    script: tuple[Happening, ...] = ()
+
+    def as_json(self) -> str:
+        """Write it down; `read` takes it back."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> Scenario:
+        """Read what `as_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        faults: Mapping[str, Any] = fields["faults"]
+        return cls(**{
+            **fields,
+            "begins": tuple(fields["begins"]),
+            "faults": Faults(**{**faults, "latency_ms": tuple(faults["latency_ms"])}),
+            "trouble": Trouble(**fields["trouble"]),
+            "script": tuple(Happening(**one) for one in fields["script"]),
+        })  # fmt: skip
+
+
+def draw(seed: int, sagas: int, of: int) -> Scenario:
+    """Draw a scenario: at least two workers, and at least three kinds of fault.
+
+    Args:
+        sagas: that begin, each by another one `of` so many begin events.
+    """
+    rng = random.Random(f"minuet-{seed}")
+    begins = tuple(rng.sample(range(of), sagas))
+    spread_ms = rng.choice(SPREADS_MS)
+    faults = Faults(
+        latency_ms=(0.2, rng.choice((2.0, 8.0, 40.0))),
+        duplicated=_share(rng, 0.1),
+        ack_lost=rng.uniform(0.005, 0.1),
+        append_lost=_share(rng, 0.1),
+        session_ms=rng.choice((2_000, 6_000)),
+    )
+    trouble = Trouble(
+        refused=_share(rng, 0.15),
+        dropped=rng.uniform(0.01, 0.15),
+        slow=_share(rng, 0.2),
+        late=_share(rng, 0.1),
+    )
+    script = _script(rng, spread_ms + WORKED_OFF_MS)
+    return Scenario(seed, begins, spread_ms, WORKERS, faults, trouble, script)
+
+
+def _share(rng: random.Random, most: float) -> float:
+    """Draw a share, half of the time none at all."""
+    return rng.choice((0.0, rng.uniform(0, most)))
+
+
+def _script(rng: random.Random, until_ms: float) -> tuple[Happening, ...]:
+    """Draw what happens to workers: each is killed, silent for a while, or stopped, perhaps."""
+    found: list[Happening] = []
+    spare = WORKERS
+    for number in range(WORKERS):
+        at = rng.uniform(1, until_ms)
+        what = rng.choice(("kill", "kill", "freeze", "stop", "nothing"))
+        if number == 0 and what == "nothing":
+            what = "kill"
+        if what == "freeze":
+            found += _silence(rng, at, number)
+        elif what != "nothing":
+            found.append(Happening(at, "kill" if what == "kill" else "stop", number))
+            back = at + rng.choice((0.0, rng.uniform(0, 200), rng.uniform(0, 9_000)))
+            found.append(Happening(back, "start", spare))
+            spare += 1
+    if rng.random() < ONE_MORE:
+        at = rng.uniform(1, until_ms)
+        found.append(Happening(at, "start", spare))
+        if rng.random() < ONE_MORE:
+            gone = at + rng.uniform(1, 3_000)
+            found.append(Happening(gone, "stop" if rng.random() < ONE_MORE else "kill", spare))
+    return tuple(sorted(found, key=lambda one: one.at_ms))
+
+
+def _silence(rng: random.Random, at: float, number: int) -> list[Happening]:
+    """Draw a silence, shorter or longer than the session."""
+    until = at + rng.choice((rng.uniform(100, 1_900), rng.uniform(2_100, 9_000)))
+    return [Happening(at, "freeze", number), Happening(until, "thaw", number)]

@@ -1,0 +1,145 @@
+"""Many seeds, on all processors: counts of what was done, and the first run that failed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from minuet.errors import UsageError
+from minuet.event.model import Event
+from minuet.simulation.scenario import draw
+from minuet.simulation.trial import run
+from minuet.spec import project as projects
+from minuet.spec.assemble import Workflow
+
+CHUNK = 25  # seeds a process does before it tells of them
+KINDS_LEAST = 3  # of faults that happened, or a run shows little
+
+
+@dataclass
+class Tally:
+    """What some seeds came to.
+
+    Args:
+        seeds, sagas, events, effects: how many were run, begun, written and carried out.
+        failed: seeds whose run violated something, each with what.
+        weak: seeds where fewer than three kinds of fault happened.
+        hits: faults by kind; `at_work`: deaths and silences that hit a saga in flight.
+        ends: how sagas ended, by end event; empty for those that wait for a person.
+    """
+
+    seeds: int = 0
+    sagas: int = 0
+    events: int = 0
+    effects: int = 0
+    failed: dict[int, list[str]] = field(default_factory=dict)
+    weak: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
+    at_work: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Add what others came to."""
+        self.seeds += other.seeds
+        self.sagas += other.sagas
+        self.events += other.events
+        self.effects += other.effects
+        self.failed.update(other.failed)
+        self.weak += other.weak
+        self.hits += other.hits
+        self.at_work += other.at_work
+        self.ends += other.ends
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be run: plain data, for processes of their own.
+
+    Args:
+        workflow, project: as the command line names them.
+        file: begin events as JSON lines.
+        sagas: in each run.
+    """
+
+    workflow: str
+    project: Path | None
+    file: Path
+    sagas: int
+
+    def load(self) -> tuple[Workflow, list[Event]]:
+        """Load the workflow and its begin events.
+
+        Raises:
+            UsageError: there are fewer than a run takes, or one is none.
+        """
+        workflow = projects.load(self.workflow, self.project)
+        events = begin_events(workflow, self.file)
+        if len(events) < self.sagas:
+            message = f"{self.file} holds {len(events)} events, fewer than --sagas {self.sagas}"
+            raise UsageError(message)
+        return workflow, events
+
+
+def begin_events(workflow: Workflow, file: Path) -> list[Event]:
+    """Read begin events from a file of JSON lines.
+
+    Raises:
+        UsageError: it cannot be read, or a line is no such event.
+    """
+    model = workflow.models[workflow.spec.begins]
+    try:
+        written = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{file}: {error}; name begin events as JSON lines with --file"
+        raise UsageError(message) from error
+    events: list[Event] = []
+    for number, line in enumerate(written, 1):
+        try:
+            events += [model.model_validate_json(line)] if line.strip() else []
+        except ValueError as error:
+            message = f"{file}, line {number}: {error}"
+            raise UsageError(message) from error
+    return events
+
+
+def series(wish: Wish, seeds: Sequence[int], show: Callable[[Tally], None]) -> Tally:
+    """Run seeds on all processors, until all are done or one has failed."""
+    total = Tally()
+    chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
+    processes = min(os.cpu_count() or 1, len(chunks))
+    quiet = partial(logging.disable, logging.CRITICAL)  # faults are what is asked for
+    with ProcessPoolExecutor(processes, initializer=quiet) as pool:
+        for tally in pool.map(partial(some, wish), chunks):
+            total.add(tally)
+            show(total)
+            if total.failed:
+                pool.shutdown(cancel_futures=True)
+                break
+    return total
+
+
+def some(wish: Wish, seeds: Sequence[int]) -> Tally:
+    """Run some seeds in this process; stop at the first that fails."""
+    workflow, events = wish.load()
+    tally = Tally()
+    for seed in seeds:
+        trial = run(workflow, draw(seed, wish.sagas, len(events)), events)
+        tally.seeds += 1
+        tally.hits += trial.hits
+        tally.weak += len(trial.hits) < KINDS_LEAST
+        tally.at_work += sum(count > 0 for count in trial.in_flight)
+        tally.effects += len(trial.effects)
+        if trial.outcome is not None:
+            tally.sagas += len(trial.outcome.sagas)
+            tally.events += len(trial.outcome.log)
+            tally.ends.update(state.status.value for state in trial.outcome.sagas.values())
+        if not trial.ok:
+            tally.failed[seed] = [str(violation) for violation in trial.violations]
+            break
+    return tally

@@ -1,0 +1,88 @@
+"""Makes a failing scenario smaller, as long as it fails by the same rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from minuet.engines.model_broker import NO_FAULTS
+from minuet.engines.simulation import Happening
+from minuet.simulation.scenario import Scenario, Trouble
+
+TRIES_MOST = 200
+
+Fails = Callable[[Scenario], bool]
+
+
+def shrink(scenario: Scenario, fails: Fails, tries: int = TRIES_MOST) -> Scenario:
+    """Return a smaller scenario that fails, leaving out one thing after the other.
+
+    Args:
+        fails: whether a scenario still fails in the way that is looked for.
+        tries: runs that it may take.
+    """
+    smaller = True
+    while smaller:
+        smaller = False
+        for candidate in _smaller(scenario):
+            if candidate == scenario:
+                continue
+            if tries <= 0:
+                return scenario
+            tries -= 1
+            if fails(candidate):
+                scenario, smaller = candidate, True
+                break
+    return scenario
+
+
+def _smaller(scenario: Scenario) -> Iterator[Scenario]:
+    """Yield scenarios with one thing less, the largest steps first."""
+    quiet = replace(NO_FAULTS, session_ms=scenario.faults.session_ms)
+    yield replace(scenario, trouble=Trouble())
+    yield replace(scenario, faults=quiet)
+    half = max(1, len(scenario.begins) // 2)
+    yield replace(scenario, begins=scenario.begins[:half])
+    yield replace(scenario, begins=scenario.begins[half:] or scenario.begins)
+    for number in range(len(scenario.begins)) if half > 1 else ():
+        yield replace(scenario, begins=scenario.begins[:number] + scenario.begins[number + 1 :])
+    for script in _shorter(scenario.script):
+        if _is_possible(scenario.workers, script):
+            yield replace(scenario, script=script)
+    if scenario.workers > 1 and _is_possible(scenario.workers - 1, scenario.script):
+        yield replace(scenario, workers=scenario.workers - 1)
+    faults, trouble = scenario.faults, scenario.trouble
+    yield replace(scenario, faults=replace(faults, duplicated=0.0))
+    yield replace(scenario, faults=replace(faults, ack_lost=0.0))
+    yield replace(scenario, faults=replace(faults, append_lost=0.0))
+    yield replace(scenario, trouble=replace(trouble, refused=0.0))
+    yield replace(scenario, trouble=replace(trouble, dropped=0.0))
+    yield replace(scenario, trouble=replace(trouble, slow=0.0))
+    yield replace(scenario, trouble=replace(trouble, late=0.0))
+
+
+def _shorter(script: tuple[Happening, ...]) -> Iterator[tuple[Happening, ...]]:
+    """Yield scripts without a worker, then without one happening."""
+    for worker in {one.worker: None for one in script}:
+        yield tuple(one for one in script if one.worker != worker)
+    for number in range(len(script)):
+        yield script[:number] + script[number + 1 :]
+
+
+def _is_possible(workers: int, script: tuple[Happening, ...]) -> bool:
+    """Whether everything happens to a worker that is there."""
+    there = set(range(workers))
+    silent: set[int] = set()
+    for one in script:
+        number, what = one.worker, one.what
+        if (what == "start") == (number in there) or (what == "thaw") != (number in silent):
+            return False
+        if what == "start":
+            there.add(number)
+        elif what in ("stop", "kill"):
+            there.discard(number)
+        elif what == "freeze":
+            silent.add(number)
+        else:
+            silent.discard(number)
+    return True

@@ -1,0 +1,191 @@
+"""Guarantees taken out of the loop, the core and the model's edge, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from minuet.core import decide, due, fold, outcomes
+from minuet.core.due import Doubt, Slot
+from minuet.core.plan import Plan
+from minuet.core.state import Place, State
+from minuet.engines import saying
+from minuet.engines.assignments import Assignments
+from minuet.engines.checkpoint import Checkpoints, _Acks
+from minuet.engines.log import Append, Position
+from minuet.engines.loop import Loop
+from minuet.engines.memory import MemoryLog
+from minuet.engines.partition import Partition
+from minuet.event.record import Record
+
+Patch = pytest.MonkeyPatch
+
+
+# -- the loop and the log's edge -------------------------------------------------------------------
+
+
+def commits_before_rows_are_acked(patch: Patch) -> None:
+    async def at_once(self: _Acks, part: Partition) -> list[int]:
+        return self._offsets
+
+    patch.setattr(_Acks, "all", at_once)
+
+
+def commits_one_too_far(patch: Patch) -> None:
+    commit = MemoryLog.commit
+
+    def further(self: MemoryLog, offsets: Mapping[int, int]) -> None:
+        commit(self, {number: offset + 1 for number, offset in offsets.items()})
+
+    patch.setattr(MemoryLog, "commit", further)
+
+
+def restores_all_but_the_last_rows(patch: Patch) -> None:
+    rows = MemoryLog.rows
+
+    async def fewer(
+        self: MemoryLog, partition: int, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
+        async for chunk in rows(self, partition, start, end):
+            yield chunk[:-1] if end is None else chunk
+
+    patch.setattr(MemoryLog, "rows", fewer)
+
+
+def asks_no_restored_row_what_is_due(patch: Patch) -> None:
+    async def nothing(self: Assignments, part: Partition) -> None:
+        return None
+
+    patch.setattr(Assignments, "_begin", nothing)
+
+
+def begins_at_the_end_without_a_commit(patch: Patch) -> None:
+    assigned = Loop.assigned
+
+    def latest(self: Loop, positions: Mapping[int, Position]) -> None:
+        moved = {
+            number: at if at.start else Position(at.high, at.high)
+            for number, at in positions.items()
+        }
+        for number, at in moved.items():
+            self._log._fetches[number].position = at.start  # type: ignore[attr-defined]
+        assigned(self, moved)
+
+    patch.setattr(Loop, "assigned", latest)
+
+
+def forgets_an_append_without_an_answer(patch: Patch) -> None:
+    def drop(self: Loop, append: Append, reason: str, *, final: bool = False) -> None:
+        return None
+
+    patch.setattr(Loop, "failed", drop)
+
+
+def takes_no_answer_for_an_ack(patch: Patch) -> None:
+    def acked(self: Loop, append: Append, reason: str, *, final: bool = False) -> None:
+        if append.acked is not None:
+            append.acked(append, 0)
+
+    patch.setattr(Loop, "failed", acked)
+
+
+def keeps_partitions_that_were_taken(patch: Patch) -> None:
+    def keep(self: Assignments, partitions: Iterable[int]) -> None:
+        return None
+
+    patch.setattr(Assignments, "end", keep)
+
+
+def drops_the_rows_of_a_failed_checkpoint(patch: Patch) -> None:
+    async def none(self: Checkpoints, part: Partition, keys: list[str]) -> list[int]:
+        for _ in part.table.pack(keys[1:]):
+            pass
+        return []
+
+    patch.setattr(Checkpoints, "_rows", none)
+
+
+def says_all_in_doubt_was_never_started(patch: Patch) -> None:
+    def skip(slot: Slot, *, owned_since: int, started: bool) -> Doubt:
+        return Doubt.SKIP
+
+    patch.setattr(saying, "doubt", skip)
+
+
+def acts_before_it_has_caught_up(patch: Patch) -> None:
+    of = Partition.of.__func__  # type: ignore[attr-defined]
+
+    def ready(cls: type[Partition], plan: Plan, number: int, at: Position) -> Partition:
+        part: Partition = of(cls, plan, number, at)
+        part.restored = True
+        return part
+
+    patch.setattr(Partition, "of", classmethod(ready))
+
+
+# -- the core --------------------------------------------------------------------------------------
+
+
+def folds_what_it_knows_again(patch: Patch) -> None:
+    patch.setattr(fold, "_is_known", lambda plan, state, record: False)
+
+
+def undoes_from_the_first_on(patch: Patch) -> None:
+    def forwards(plan: Plan, state: State) -> Any:
+        happened = [
+            e for e in state.events.values()
+            if e.type in plan.undo_of and e.id not in state.undone
+        ]  # fmt: skip
+        happened.sort(key=lambda entry: entry.offset)
+        wanted = [e for e in happened if e.id not in state.requests]
+        wanted = wanted[:1] if len(wanted) == len(happened) else []
+        return iter([decide._request(plan, state, entry) for entry in wanted])
+
+    patch.setattr(decide, "_undos", forwards)
+
+
+def leaves_what_came_late(patch: Patch) -> None:
+    undos = decide._undos
+
+    def early(plan: Plan, state: State) -> Any:
+        late = {e.id for e in state.events.values() if e.place is Place.LATE}
+        return (say for say in undos(plan, state) if say.undoes not in late)
+
+    patch.setattr(decide, "_undos", early)
+    patch.setattr(decide, "at_rest", lambda plan, state: True)
+
+
+def ends_with_slots_in_doubt(patch: Patch) -> None:
+    patch.setattr(decide, "at_rest", lambda plan, state: not due.open_undo(plan, state))
+
+
+def fails_no_saga_that_has_gone_far(patch: Patch) -> None:
+    real = outcomes.fail
+
+    def fail(plan: Plan, state: State, record: Record) -> None:
+        if len(state.events) < 4:
+            real(plan, state, record)
+
+    patch.setattr(outcomes, "fail", fail)
+
+
+MUTANTS = (
+    commits_before_rows_are_acked,
+    commits_one_too_far,
+    restores_all_but_the_last_rows,
+    asks_no_restored_row_what_is_due,
+    begins_at_the_end_without_a_commit,
+    forgets_an_append_without_an_answer,
+    takes_no_answer_for_an_ack,
+    keeps_partitions_that_were_taken,
+    drops_the_rows_of_a_failed_checkpoint,
+    says_all_in_doubt_was_never_started,
+    acts_before_it_has_caught_up,
+    folds_what_it_knows_again,
+    undoes_from_the_first_on,
+    leaves_what_came_late,
+    ends_with_slots_in_doubt,
+    fails_no_saga_that_has_gone_far,
+)
