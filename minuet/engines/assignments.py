@@ -35,6 +35,9 @@ class Owner(Protocol):
     def read(self, partition: int, records: Sequence[Record | Unreadable]) -> None:
         """Fold records of the log, then do what has become due."""
 
+    def reached(self, partition: int, offset: int) -> None:
+        """Note how far has been read, and that there may be something to checkpoint."""
+
     def act(self, part: Partition, state: State) -> None:
         """Say and run what is due in a saga."""
 
@@ -117,7 +120,7 @@ class Assignments:
         backlog = self._flow.loaded(part)
         if backlog:
             self._owner.read(part.number, backlog)
-        self.reached(part.number, max(part.position, part.end_read))
+        self._owner.reached(part.number, max(part.position, part.end_read))
 
     async def _begin(self, part: Partition) -> None:
         """Ask each live row what is due (rule 2)."""

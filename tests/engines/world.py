@@ -231,6 +231,16 @@ class World(ABC):
                 return part.table.get(saga)
         return None
 
+    def _standing(self) -> list[str]:
+        """How far each partition is, for whoever reads why a story went wrong."""
+        return [
+            f"{number}: committed {part.committed} of {part.position}, high {part.high}, "
+            f"restored {part.restored}, storing {part.storing.locked()}, "
+            f"{len(part.table.dirty)} dirty, next row {part.next_row}"
+            for worker in self.workers
+            for number, part in worker.loop.parts.items()
+        ]
+
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until it is true; what is wrong meanwhile is raised."""
         waited = 0.0
@@ -238,7 +248,7 @@ class World(ABC):
             for worker in self.workers:
                 if worker.loop.error is not None:
                     raise worker.loop.error
-            assert waited < self.patience_s, self.desk.visits
+            assert waited < self.patience_s, (self.desk.visits, self._standing())
             await asyncio.sleep(0.01)
             waited += 0.01
 
