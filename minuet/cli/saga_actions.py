@@ -261,7 +261,8 @@ def _ask(order: _Order, wish: Wish, deed: Deed) -> None:
     """Ask once, where a person can answer; there is no way back from an event."""
     if order.ask and sys.stdin.isatty() and sys.stderr.isatty():
         what = type(wish).__name__.lower()
-        typer.confirm(f"{what} {order.saga}: {deed.about}?", abort=True, err=True)
+        if not typer.confirm(f"{what} {order.saga}: {deed.about}?", err=True):
+            raise typer.Exit(1)
 
 
 def _which(order: _Order, wish: Wish, which: Which) -> str:
