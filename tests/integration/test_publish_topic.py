@@ -66,7 +66,7 @@ class Legacy:
 
     def publish(self, *options: str) -> tuple[int, dict[str, Any]]:
         code, out, errors = self.parcels.run(*self.command(*options))
-        assert out, errors
+        assert out, (code, errors)
         return code, json.loads(out)
 
     def begun(self) -> list[tuple[str, str]]:
