@@ -16,7 +16,6 @@ from typing import Any
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -26,6 +25,7 @@ from minuet.engines.log import Position, Sink
 from minuet.engines.native_reading import Lead
 from minuet.engines.native_records import Read, by_partition
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.offsets import positions_of
 from minuet.kafka.patience import patiently
 
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
@@ -171,13 +171,7 @@ class Member:
         places = [TopicPartition(p.topic, p.partition) for p in partitions]
         if not places:
             return {}  # a member more than there are partitions
-        asked = ConsumerGroupTopicPartitions(self._reads_from, places)
-        # A client of its own: one that outlives a restart of the broker was seen to ask the group's
-        # old coordinator for ever. It must also outlive its answers.
-        admin = self._connection.admin()
-        answer = admin.list_consumer_group_offsets([asked], request_timeout=REACH_S)
-        found = answer[self._reads_from].result(2 * REACH_S).topic_partitions
-        committed = {place.partition: place.offset for place in found}
+        committed = positions_of(self._connection, self._reads_from, places)
         positions = {}
         for place in places:
             low, high = consumer.get_watermark_offsets(place, timeout=REACH_S)

@@ -1,12 +1,18 @@
-"""Where a topic begins and ends, and how far a group has come."""
+"""Where a topic begins and ends, and how far a group has come.
+
+Groups are asked by a consumer that never joins them. The admin client's calls for it must not be
+used: while a group's coordinator loads or moves, librdkafka 2.16 takes the process down with it
+(`rd_kafka_handle_OffsetFetch` speaks to a consumer group that an admin client has not).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently
 from minuet.kafka.reading import bounds, partitions
 
 
@@ -33,13 +39,28 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
         UsageError: there is no such topic.
     """
     places = [TopicPartition(topic, number) for number in partitions(connection, topic)]
-    admin = connection.admin()  # must outlive its answers: they are lost with it
-    asked = [ConsumerGroupTopicPartitions(group, places)]
     try:
-        answers = admin.list_consumer_group_offsets(asked, request_timeout=REACH_S)
-        found = answers[group].result(REACH_S).topic_partitions or []
+        return patiently(lambda: positions_of(connection, group, places))
     except KafkaException as failure:
         raise connection.error(failure, f"group {group}") from failure
+
+
+def positions_of(
+    connection: Connection, group: str, places: Sequence[TopicPartition]
+) -> dict[int, int]:
+    """The position of `group` in each of these partitions where it has committed one.
+
+    Raises:
+        KafkaException: there is no answer, or a refusal.
+    """
+    consumer = connection.consumer(**{"group.id": group})
+    try:
+        found = consumer.committed(list(places), timeout=REACH_S)
+    finally:
+        consumer.close()
+    for place in found:
+        if place.error is not None:
+            raise KafkaException(place.error)
     return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
@@ -50,10 +71,10 @@ def commit(connection: Connection, group: str, topic: str, positions: Mapping[in
         BrokerError: the broker cannot be reached, or refuses.
     """
     places = [TopicPartition(topic, number, offset) for number, offset in positions.items()]
-    admin = connection.admin()  # must outlive its answers: they are lost with it
-    asked = [ConsumerGroupTopicPartitions(group, places)]
+    consumer = connection.consumer(**{"group.id": group})
     try:
-        answers = admin.alter_consumer_group_offsets(asked, request_timeout=REACH_S)
-        answers[group].result(REACH_S)
+        patiently(lambda: consumer.commit(offsets=places, asynchronous=False))
     except KafkaException as failure:
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"group {group}") from failure
+    finally:
+        consumer.close()

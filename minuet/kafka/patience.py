@@ -6,24 +6,33 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 
 T = TypeVar("T")
 
 PATIENCE_S = 15.0
+_REFUSED = frozenset(  # to ask again changes nothing: somebody must give the right
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    }
+)
 
 
 def patiently(ask: Callable[[], T]) -> T:
     """Ask again and again for a while.
 
     Raises:
-        KafkaException: there was no answer in all that time.
+        KafkaException: there was no answer in all that time, or a right is missing.
     """
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
             return ask()
-        except KafkaException:
+        except KafkaException as failure:
+            if failure.args[0].code() in _REFUSED:
+                raise
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
