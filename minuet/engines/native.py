@@ -22,6 +22,7 @@ from minuet.engines.native_reading import in_turn, stored_rows
 from minuet.engines.native_records import raw
 from minuet.kafka.connection import Connection
 from minuet.kafka.picking import pick
+from minuet.kafka.patience import FORBIDDEN
 from minuet.kafka.reasons import describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
@@ -48,11 +49,6 @@ _REFUSED = frozenset(
         KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT,
         KafkaError._INVALID_ARG,
     }
-)
-
-
-_FORBIDDEN = frozenset(  # trying on changes nothing; somebody must give the right
-    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 )
 
 
@@ -169,7 +165,7 @@ class KafkaLog:
     def _failed(self, append: Append, error: KafkaError) -> None:
         if error.fatal() or error.code() == KafkaError._FATAL:  # this producer writes no more
             self._sink.broken(self._connection.error(error))
-        elif error.code() in _FORBIDDEN:
+        elif error.code() in FORBIDDEN:
             self._sink.broken(self._connection.error(error, f"topic {append.topic}"))
         elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE and not append.alone:
             append.alone = True  # perhaps only all of them together were: each is asked by itself

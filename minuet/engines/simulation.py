@@ -7,7 +7,7 @@ same seed makes the same trace, to the byte.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -28,6 +28,7 @@ from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 
 SOURCE = b"/minuet/simulation"
+NEWCOMER = 1_000  # the number of a worker that comes when no other is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +100,12 @@ def simulate(
     Raises:
         NothingToDo: something waits for what nobody will do.
     """
-    return virtual_time.run(_simulated(workflow, seed, tuple(events), settings or Settings()))
+    chosen = settings or Settings()
 
+    async def simulated() -> Outcome:
+        return await Simulation(workflow, seed, chosen).run(tuple(events))
 
-async def _simulated(
-    workflow: Workflow, seed: int, events: tuple[Event, ...], settings: Settings
-) -> Outcome:
-    simulation = Simulation(workflow, seed, settings)
-    time = virtual_time.running()
-    began = time.now_ms()
-    for number in range(settings.workers):
-        await simulation.start(number)
-    tasks = [asyncio.ensure_future(simulation.happen(one)) for one in settings.script]
-    for number, event in enumerate(events):
-        delay = settings.spread_ms / 1000 * number / len(events)
-        time.call_later(delay, simulation.publish, event)
-    await time.quiet()
-    took = time.now_ms() - began
-    await asyncio.gather(*tasks)
-    await simulation.end()
-    return simulation.outcome(took)
+    return virtual_time.run(simulated())
 
 
 class Simulation:
@@ -144,6 +131,28 @@ class Simulation:
         made = workflow.resources(settings.form)
         self._resources = {r: around(r, one) if around else one for r, one in made.items()}
         self._started = 0
+
+    async def run(self, events: Sequence[Event]) -> Outcome:
+        """Publish events, let everything happen, and return what is there at the end.
+
+        Raises:
+            NothingToDo: something waits for what nobody will do.
+        """
+        settings, began = self._settings, self._time.now_ms()
+        for number in range(settings.workers):
+            await self.start(number)
+        tasks = [asyncio.ensure_future(self.happen(one)) for one in settings.script]
+        for number, event in enumerate(events):
+            delay = settings.spread_ms / 1000 * number / len(events)
+            self._time.call_later(delay, self.publish, event)
+        await self._time.quiet()
+        await asyncio.gather(*tasks)
+        if settings.workers and not self.loops:  # whoever died, somebody comes after
+            await self.start(NEWCOMER)
+            await self._time.quiet()
+        took_ms = self._time.now_ms() - began
+        await self.end()
+        return self.outcome(took_ms)
 
     async def start(self, number: int) -> None:
         """Start a worker that does the whole workflow."""

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 T = TypeVar("T")
 
 PATIENCE_S = 15.0
-_REFUSED = frozenset(  # to ask again changes nothing: somebody must give the right
+FORBIDDEN = frozenset(  # to ask again changes nothing: somebody must give the right
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -31,7 +31,7 @@ def patiently(ask: Callable[[], T]) -> T:
         try:
             return ask()
         except KafkaException as failure:
-            if failure.args[0].code() in _REFUSED:
+            if failure.args[0].code() in FORBIDDEN:
                 raise
             if time.monotonic() > until:
                 raise

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from minuet.engines import virtual_time
 from minuet.engines.simulation import Outcome, Settings, Simulation
@@ -48,7 +47,7 @@ class Trial:
 
 def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Trial:
     """Run a scenario; `events` are the begin events that it takes its own from."""
-    fresh = replace(workflow, _made={})  # services that keep something begin anew at each run
+    fresh = workflow.given({})  # services that keep something begin anew at each run
     kept: list[Outside] = []
     try:
         outcome = virtual_time.run(
@@ -81,21 +80,7 @@ async def _run(
         workers=scenario.workers, faults=scenario.faults, script=scenario.script,
         spread_ms=scenario.spread_ms, options=Options(), around=outside.around,
     )  # fmt: skip
-    simulation = Simulation(workflow, scenario.seed, settings)
-    began = time.now_ms()
-    for number in range(scenario.workers):
-        await simulation.start(number)
-    tasks = [asyncio.ensure_future(simulation.happen(one)) for one in scenario.script]
-    for number, event in enumerate(events):
-        time.call_later(scenario.spread_ms / 1000 * number / len(events), simulation.publish, event)
-    await time.quiet()
-    await asyncio.gather(*tasks)
-    if not simulation.loops:  # whoever died, somebody comes after
-        await simulation.start(1_000)
-        await time.quiet()
-    took = time.now_ms() - began
-    await simulation.end()
-    return simulation.outcome(took)
+    return await Simulation(workflow, scenario.seed, settings).run(events)
 
 
 def _most_s(spec: Spec) -> float:
