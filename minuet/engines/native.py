@@ -21,8 +21,8 @@ from minuet.engines.native_member import LEAVE_S, Member
 from minuet.engines.native_reading import in_turn, stored_rows
 from minuet.engines.native_records import raw
 from minuet.kafka.connection import Connection
-from minuet.kafka.picking import pick
 from minuet.kafka.patience import FORBIDDEN
+from minuet.kafka.picking import pick
 from minuet.kafka.reasons import describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
