@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Container, Coroutine, Iterable
 from typing import Any, Protocol
 
+from minuet.core.row import peek
 from minuet.core.state import State
 from minuet.engines.compose import Composer, Trouble
 from minuet.engines.letters import Letters
@@ -159,9 +160,15 @@ class Checkpoints:
     async def _theirs(
         self, part: Partition, start: int, end: int | None, own: Container[int] = ()
     ) -> bool:
-        """Have rows of somebody else written again, or removed; returns whether there were any."""
+        """Have rows of somebody else written again, or removed; returns whether there were any.
+
+        Removed is only what was folded no further than here: of a saga that has been dropped, and
+        would rise again. A row from further on is an owner's who has taken over meanwhile.
+        """
         acks, some = _Acks(), False
         async for chunk in self._log.rows(part.number, start, end):
+            if not part.live:
+                break
             for raw, row, offset in chunk:
                 part.next_row = max(part.next_row, offset + 1)
                 if offset in own:
@@ -169,7 +176,7 @@ class Checkpoints:
                 some, key = True, raw.decode()
                 if part.table.get(key) is not None:
                     part.table.dirty[key] = None
-                elif row is not None:  # of a saga that was dropped, and would rise again
+                elif row is not None and peek(row)[0] < part.position:
                     self._owner.append(
                         part, acks.expect(self._composer.row(part.number, key, None))
                     )
@@ -188,10 +195,11 @@ class Checkpoints:
         if not part.restored or not part.live:
             return
         try:
-            if await self._theirs(part, part.next_row, None):
-                self.count(0)
+            await self._theirs(part, part.next_row, None)
         except BrokerError as failure:
             _LOG.warning("rows of partition %s are looked at later: %s", part.number, failure)
+        if part.table.dirty:
+            self.count(0)
 
     async def _bury(self, part: Partition, over: list[State]) -> None:
         """Make dead letters of events whose saga never began."""

@@ -219,7 +219,7 @@ def shortened(letter: Append) -> Append | None:
     None when nothing can be left out any more.
     """
     headers = dict(letter.headers)
-    left_out = headers.pop(LEFT_OUT, b"").decode().split(",")
+    left_out = (headers.pop(LEFT_OUT, None) or b"").decode(errors="replace").split(",")
     value: bytes | None = None
     kept = list(headers.items())
     if letter.value:

@@ -17,7 +17,7 @@ from minuet.core.state import Entry
 from minuet.engines.compose import Composer, Trouble, held, shortened
 from minuet.engines.log import Append, Log, Unreadable
 from minuet.engines.partition import Partition
-from minuet.errors import BrokerError
+from minuet.errors import MinuetError
 from minuet.event.record import DIGEST
 
 READ_MOST = 500  # records read from the log at once
@@ -125,7 +125,7 @@ class Letters:
                 break
             try:
                 return await self._log.records(part.number, offsets)
-            except BrokerError as failure:
+            except MinuetError as failure:  # whatever it is, a letter is written
                 _LOG.warning("records for dead letters cannot be read: %s", failure)
                 await asyncio.sleep(AGAIN_S)
         return {}

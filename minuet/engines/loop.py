@@ -182,7 +182,8 @@ class Loop:
         """Give partitions back with everything folded stored."""
         parts = [part for p in partitions if (part := self.parts.get(p)) is not None]
         await self._checkpoints.now(parts)
-        self._assignments.end([part.number for part in parts])
+        still = [part.number for part in parts if self.parts.get(part.number) is part]
+        self._assignments.end(still)  # one that was lost, and given anew meanwhile, goes on
 
     def lost(self, partitions: Iterable[int]) -> None:
         """Somebody else owns them by now: store nothing."""

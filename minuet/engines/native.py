@@ -221,7 +221,10 @@ class KafkaLog:
             BrokerError: the broker does not say.
         """
         places = [(partition, offset) for offset in offsets]
-        found = await asyncio.to_thread(pick, self._connection, self._topic, places)
+        try:
+            found = await asyncio.to_thread(pick, self._connection, self._topic, places)
+        except KafkaException as failure:
+            raise self._connection.error(failure) from failure
         return {offset: raw(message) for (_, offset), message in found.items()}
 
     async def close(self) -> None:

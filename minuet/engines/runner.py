@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -232,7 +233,7 @@ class Runner:
             self._watch(run, asyncio.ensure_future(coroutine))
         elif self._pool is not None:
             loop = asyncio.get_running_loop()
-            call = partial(step.function, **arguments)
+            call = partial(copy_context().run, partial(step.function, **arguments))
             self._watch(run, loop.run_in_executor(self._pool, self.guard.thread, run, call))
         else:
             self._pure(step, run, arguments)

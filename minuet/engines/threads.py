@@ -39,17 +39,17 @@ class Threads(Executor):
         """Call it in a thread, when one is free.
 
         Raises:
-            RuntimeError: it was shut down.
+            RuntimeError: it was shut down, or the system starts no more threads.
         """
         if self._closed:
             message = "no call is taken after the shutdown"
             raise RuntimeError(message)
-        future: Future[T] = Future()
-        self._calls.put((future, partial(fn, *args, **kwargs)))
         if not self._idle.acquire(blocking=False) and self._started < self._most:
             name = f"{self._name}-{self._started}"
-            self._started += 1
             threading.Thread(target=self._run, name=name, daemon=True).start()
+            self._started += 1
+        future: Future[T] = Future()
+        self._calls.put((future, partial(fn, *args, **kwargs)))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

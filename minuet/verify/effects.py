@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlencode
@@ -85,8 +86,18 @@ class Said:
                 self.answers[record.slot] = (record.key, record.type)
 
 
-def compare(said: Said, ledger: Iterable[Effect], workflow: str = "") -> Effects:
-    """Hold a ledger against what a log says."""
+def compare(
+    said: Said, ledger: Iterable[Effect], workflow: str = "", before: Container[str] | None = None
+) -> Effects:
+    """Hold a ledger against what a log says.
+
+    Args:
+        said: by the log.
+        ledger: as it is after that.
+        workflow: the name.
+        before: keys that stood in the ledger before the log was read. A saga without any of them
+            began meanwhile. None: all did.
+    """
     found = Effects(workflow)
     by_saga: dict[str, list[Effect]] = {}
     keys = set()
@@ -101,7 +112,9 @@ def compare(said: Said, ledger: Iterable[Effect], workflow: str = "") -> Effects
             found.differences.append(text)
     for saga, effects in by_saga.items():
         end = said.sagas.get(saga)
-        if end is None:
+        if end is None and before is not None and not any(e.key in before for e in effects):
+            found.open += len(effects)
+        elif end is None:
             text = f"{saga}: the ledger has {_names(effects)}, and the log does not know it"
             found.differences.append(text)
         elif end:
@@ -138,7 +151,7 @@ def _names(effects: Iterable[Effect]) -> str:
 
 
 def verify_effects(connection: Connection, spec: Spec, ledger: str, *, sagas: str = "") -> Effects:
-    """Hold the ledger at an address against the log; the log is read first.
+    """Hold the ledger at an address against the log, which is read between two looks at it.
 
     Args:
         connection: where Kafka is.
@@ -151,6 +164,7 @@ def verify_effects(connection: Connection, spec: Spec, ledger: str, *, sagas: st
         MinuetError: the ledger does not answer.
         UsageError: that is no address.
     """
+    before = {row.key for row in fetch_ledger(ledger, spec.name)}
     said = Said(spec)
     for message in snapshot(connection, spec.log_topic):
         try:
@@ -160,7 +174,8 @@ def verify_effects(connection: Connection, spec: Spec, ledger: str, *, sagas: st
         if record.key.startswith(sagas):
             said.take(record)
     rows = fetch_ledger(ledger, spec.name)
-    return compare(said, (row for row in rows if row.saga.startswith(sagas)), spec.name)
+    ours = (row for row in rows if row.saga.startswith(sagas))
+    return compare(said, ours, spec.name, before)
 
 
 def fetch_ledger(url: str, workflow: str) -> list[Effect]:
@@ -180,6 +195,6 @@ def fetch_ledger(url: str, workflow: str) -> list[Effect]:
     except URLError as error:
         message = f"--ledger {url}: {getattr(error, 'code', '') or error.reason}"
         raise MinuetError(message) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         message = f"--ledger {url}: the answer is not a ledger's ({type(error).__name__})"
         raise MinuetError(message) from error

@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from minuet.engines.compose import shortened
+from minuet.engines.log import Append
 from minuet.engines.model_broker import Stored
-from minuet.errors import GiveUp
+from minuet.errors import GiveUp, UsageError
 from tests.engines.test_contract_trouble import incident
 from tests.engines.trips import TripAsked, VoucherTaken, fails, when
 from tests.engines.world import Play, World
@@ -144,3 +146,30 @@ def test_where_no_letter_fits_at_all_there_is_an_incident_and_the_worker_goes_on
         assert await world.verify() == 2  # and nothing holds up the commit
 
     play(story)
+
+
+def test_a_letter_whose_record_cannot_be_asked_for_is_written_from_the_row(play: Play) -> None:
+    async def story(world: World) -> None:
+        world.desk.tell("reserve_room", "t", fails(GiveUp("no")))
+        await world.publish("t", TripAsked(trip_id="t"), FOREIGN)
+        worker = await world.start()
+
+        async def refused(*_: object) -> None:
+            message = "there is no such topic"  # as metadata may say while a broker restarts
+            raise UsageError(message)
+
+        worker.log.records = refused  # type: ignore[attr-defined]
+        await world.until(lambda: incident(world, "t") == "gave-up")
+        letter = await only(world, world.spec.dead_letter_topic, "t")
+        assert dict(letter.headers)["minuet_left_out"] == b"headers"
+
+    play(story)
+
+
+@pytest.mark.parametrize("odd", [b"\xff", None])
+def test_a_letter_is_shortened_whatever_its_record_has_in_our_headers(odd: bytes | None) -> None:
+    headers = [("minuet_left_out", odd), ("x-more", b"x")]
+    letter = Append("letters", 0, b"t", b"value", headers)  # type: ignore[arg-type]
+    less = shortened(letter)
+    assert less is not None
+    assert (less.value, dict(less.headers)["x-more"]) == (None, b"x")

@@ -12,8 +12,10 @@ from dataclasses import replace
 import pytest
 
 from minuet.core.row import pack
+from minuet.core.state import State
 from minuet.core.table import Table
 from minuet.engines import virtual_time
+from minuet.engines.log import Position
 from minuet.engines.memory import MemoryLog
 from tests.engines.memory_world import MemoryWorld
 from tests.engines.trips import waits
@@ -114,6 +116,45 @@ def test_no_row_is_written_for_a_look(look_s: float) -> None:
         before = await rows(world, "t")
         await asyncio.sleep(3_600)
         assert await rows(world, "t") == before
+        await world.close()
+
+    virtual_time.run(main())
+
+
+def test_a_row_of_an_owner_who_has_read_further_is_left_alone() -> None:
+    async def main() -> None:
+        world = MemoryWorld(options=LOOKS)
+        await world.ask("t")
+        first = await world.start()
+        await world.ended("t")
+        await settled(first)
+        number = world.partition("t")
+        further = pack(world.plan, State("not-read-here", log_offset=1_000))
+        world.broker.store(world.spec.table_topic, number, b"not-read-here", further, [])
+        await asyncio.sleep(LOOKS.look_s + 1)
+        assert await rows(world, "not-read-here") == [further]
+        await world.close()
+
+    virtual_time.run(main())
+
+
+def test_a_partition_that_was_lost_and_given_anew_is_not_ended_by_the_older_farewell() -> None:
+    async def main() -> None:
+        world = MemoryWorld(options=LOOKS)
+        await world.ask("t")
+        worker = await world.start()
+        await world.ended("t")
+        await settled(worker)
+        loop, number = worker.loop, world.partition("t")
+        old = loop.parts[number]
+        async with old.storing:  # as while its rows are read
+            farewell = asyncio.ensure_future(loop.revoked([number]))
+            await asyncio.sleep(0)
+            loop.lost([number])
+            loop.assigned({number: Position(old.position, old.position)})
+        await farewell
+        assert loop.parts[number] is not old
+        assert loop.parts[number].live
         await world.close()
 
     virtual_time.run(main())

@@ -20,6 +20,7 @@ from minuet.engines.runner import Runner
 from minuet.engines.verdict import Ended, Verdicts
 from minuet.errors import BrokerError
 from minuet.event.model import Event
+from minuet.kafka.connection import Connection, of_worker
 from minuet.settings.worker import Options
 from minuet.step import StepDefinition, definition_of, step
 from tests.engines.trips import Desk, RoomReserved, TripAsked, trips
@@ -169,6 +170,26 @@ def test_as_many_sync_steps_run_at_once_as_there_are_threads() -> None:
         scene.door.opened.set()
         await scene.all_ended.wait()
         assert scene.ends == [RoomReserved(room="t")] * 2
+        scene.runner.close()
+
+    run(story())
+
+
+def test_a_sync_step_runs_in_the_context_of_its_worker() -> None:
+    async def story() -> None:
+        found = []
+
+        @step
+        def look(asked: TripAsked, door: Door) -> RoomReserved:
+            found.append(of_worker.get())
+            return RoomReserved(room="t")
+
+        place = Connection("127.0.0.1:1")
+        of_worker.set(place)
+        scene = Scene(defined(look), Options(threads=1))
+        scene.submit("a")
+        await scene.all_ended.wait()
+        assert found == [place]
         scene.runner.close()
 
     run(story())

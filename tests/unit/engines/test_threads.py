@@ -63,3 +63,21 @@ def test_a_call_that_never_returns_keeps_no_process_alive() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], timeout=PATIENCE_S, check=False)
     assert ended.returncode == 0
+
+
+def test_where_no_thread_can_be_started_the_call_is_refused_and_the_next_one_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+    threads = Threads(1, "t")
+
+    def no_more(_: threading.Thread) -> None:
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_more)
+        with pytest.raises(RuntimeError, match="new thread"):
+            threads.submit(called.append, "refused")
+    threads.submit(called.append, "taken").result(PATIENCE_S)
+    assert called == ["taken"]
