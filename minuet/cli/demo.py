@@ -71,11 +71,13 @@ def run_demo(  # noqa: PLR0913  (Typer wants a parameter for each option)
     """Run the demo and show what it found; a sub-command runs instead of it."""
     if context.invoked_subcommand is not None:
         return
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt = _Interrupt()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     folder = project_folder(project)
     workflow = _load(folder)
     options = Options(folder, file if file.is_absolute() else folder / file, rate)
-    with _broker(folder, bootstrap, down=down) as address, _Screen(quiet=json) as screen:
+    with _broker(folder, bootstrap, down=down) as address, _Screen(interrupt, quiet=json) as screen:
         result = demo(workflow, connection(address, folder), options, screen)
     if json:
         print_json(result.as_dict())
@@ -96,8 +98,24 @@ def _load(folder: Path) -> Workflow:
     return found.load(_WORKFLOW)
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+class _Interrupt:
+    """Raises at a signal, and goes on to.
+
+    What is raised inside of a callback of the Kafka client, or as an object is deleted, is printed
+    and lost: so whoever looks now and then asks again.
+    """
+
+    def __init__(self) -> None:
+        self._heard = False
+
+    def __call__(self, *_: object) -> NoReturn:
+        self._heard = True
+        raise KeyboardInterrupt
+
+    def ask(self) -> None:
+        """Raise if there was a signal."""
+        if self._heard:
+            raise KeyboardInterrupt
 
 
 @contextmanager
@@ -126,7 +144,8 @@ def _broker(folder: Path, bootstrap: str, *, down: bool) -> Iterator[str]:
 class _Screen:
     """The stages of a demo on standard error, with bars while somebody looks."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, interrupt: _Interrupt, *, quiet: bool) -> None:
+        self._interrupt = interrupt
         self._quiet = quiet
         self._console = Console(stderr=True)
         self._stack = ExitStack()
@@ -149,6 +168,7 @@ class _Screen:
 
     def stage(self, text: str) -> None:
         """Something begins."""
+        self._interrupt.ask()
         if not self._quiet:
             self._console.print(f"[bold]>[/] {text}", highlight=False)
 
@@ -162,6 +182,7 @@ class _Screen:
         self._bar("verified", f"  {done:,} of {total:,} events", done, total)
 
     def _bar(self, name: str, text: str, done: int, total: int) -> None:
+        self._interrupt.ask()
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(text, total=total)
         self._progress.update(self._bars[name], description=text, completed=done, total=total)

@@ -136,8 +136,8 @@ def test_ctrl_c_leaves_no_worker_and_no_broker_that_it_started(folder: Path) -> 
     while "publishing" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130
+    said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, said
     assert Broker(folder).running() is None
     for log in (folder / ".minuet" / "demo").glob("worker-*.log"):
         assert '"state": "stopped"' in log.read_text(encoding="utf-8")
