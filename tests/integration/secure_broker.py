@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from confluent_kafka.admin import (
@@ -18,6 +20,11 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from minuet.dev import jars, java, kafka_config, network, process
 from minuet.errors import BrokerError
@@ -99,14 +106,24 @@ def secure_broker(folder: Path) -> Iterator[SecureBroker]:
 
 def self_signed(path: Path) -> Path:
     """A certificate that signs itself, with its key in front in `path`.pem."""
-    key, certificate = path.with_suffix(".key"), path.with_suffix(".crt")
-    command = [
-        "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-        "-subj", f"/CN={path.name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-        "-keyout", str(key), "-out", str(certificate),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True)
-    path.with_suffix(".pem").write_text(key.read_text() + certificate.read_text())
+    key = rsa.generate_private_key(65_537, 2_048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, path.name)])
+    here = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName(here), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    encoding = Encoding.PEM
+    secret = key.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
+    path.with_suffix(".key").write_bytes(secret)
+    certificate = path.with_suffix(".crt")
+    certificate.write_bytes(signed.public_bytes(encoding))
+    path.with_suffix(".pem").write_bytes(secret + certificate.read_bytes())
     return certificate
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -67,10 +68,8 @@ def minuet(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def processes_of(project: Path) -> list[str]:
-    listed = subprocess.run(
-        ["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True
-    )
-    return [line for line in listed.stdout.splitlines() if str(project) in line]
+    listed = (" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))
+    return [line for line in listed if str(project) in line]
 
 
 def test_data_and_address_survive_down_and_up(project: Path) -> None:

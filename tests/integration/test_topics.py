@@ -57,7 +57,8 @@ def test_a_setting_that_drifted_is_set_again(parcels: Parcels) -> None:
 
 
 def test_other_partitions_are_left_and_refused_before_work_starts(parcels: Parcels) -> None:
-    parcels.run("topics", "apply", parcels.name)
+    code, _, errors = parcels.run("topics", "apply", parcels.name)
+    assert code == 0, errors
     parcels.write(partitions=5)
     code, _, errors = parcels.run("topics", "apply", parcels.name)
     assert code == 1
