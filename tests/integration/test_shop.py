@@ -14,6 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from minuet.dev import Broker
+
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE_S)
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One of its own: the ledger must know every order on the log."""
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    try:
+        yield broker.up()
+    finally:
+        broker.reset()
 
 
 @pytest.fixture(scope="module")
