@@ -21,8 +21,9 @@ from minuet.spec.model import Spec
 
 _HELP = """Draw a workflow: the happy path, the undo path, and who needs what.
 
-As Mermaid, which GitHub shows in a page, or as SVG. The views: `happy`, what leads to a completed saga; `undo`, what fails one and how it is undone; \
-`all`, both; `needs`, a table of who needs what. Nothing but Python draws: no Graphviz, no browser.
+As Mermaid, which GitHub shows in a page, or as SVG. The views: `happy`, what leads to a completed \
+saga; `undo`, what fails one and how it is undone; `all`, both; `needs`, a table of needs. \
+Nothing but Python draws: no Graphviz, no browser.
 
 Example: minuet diagram orders --format svg --output orders.svg
 """
