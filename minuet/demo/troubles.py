@@ -56,7 +56,10 @@ class Troubles:
     """
 
     def __init__(
-        self, due: list[Moment], makers: Mapping[str, Callable[[], str]], tell: Callable[[str], None]
+        self,
+        due: list[Moment],
+        makers: Mapping[str, Callable[[], str]],
+        tell: Callable[[str], None],
     ) -> None:
         self.happened: list[Trouble] = []
         self._due = list(due)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,8 +12,6 @@ import pytest
 from bench import effects as effects_file
 from bench.effects import Noted
 from streams.orders.simulated import SimulatedWarehouse
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def effects(file: Path) -> list[tuple[str, str, str, int]]:
@@ -38,22 +34,3 @@ def test_what_was_refused_is_no_effect(tmp_path: Path, monkeypatch: pytest.Monke
     asyncio.run(Noted(SimulatedWarehouse()).reserve("order-1", "lamp", 2, key="a"))
     asyncio.run(Noted(SimulatedWarehouse()).reserve("order-2", "lamp", 99, key="b"))
     assert effects(file) == [("a", "reserve", "order-1", 1)]
-
-
-WRITER = """
-import os, signal, sys
-from bench import effects
-for number in range(100):
-    effects.write("charge", "order-1", f"{number}")
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_several_processes_write_and_die_and_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "effects.sqlite"
-    monkeypatch.setenv(effects_file.VARIABLE, str(file))
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER], cwd=ROOT) for _ in range(3)]
-    assert [writer.wait() for writer in writers] == [-9, -9, -9]
-    assert [calls for *_, calls in effects(file)] == [3] * 100

@@ -18,9 +18,14 @@ TEXT = GUIDE.read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ minuet (.+)$", TEXT, re.MULTILINE)
 
 
+@pytest.fixture(scope="module")
+def whole() -> Any:
+    return get_command(main.build())
+
+
 @pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_of_the_guide_can_be_parsed(line: str) -> None:
-    command: Any = get_command(main.build())
+def test_a_command_of_the_guide_can_be_parsed(line: str, whole: Any) -> None:
+    command = whole
     words = shlex.split(line)
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import runpy
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -66,19 +64,6 @@ def test_every_resource_has_a_simulated_form() -> None:
         SimulatedShipping,
         SimulatedWarehouse,
     }
-
-
-def test_the_coordinator_imports_no_step() -> None:
-    script = """
-import sys, coordinators.orders
-from minuet.step import definition_of
-print([name for name, m in list(sys.modules.items())
-       if any(definition_of(value) for value in vars(m).values())])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == "[]"
 
 
 def test_events_of_an_order_come_back_equal_from_the_wire() -> None:
