@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 FIRST_S = 0.5
 MOST_S = 30.0
-EXPLAINED_MOST_S = 5.0  # the breaker needs the next death to know more
+EXPLAINED_MOST_S = 1.0  # the breaker needs the next death to know more
 DEATHS_MOST = 5
 WITHIN_S = 120.0
 WRONG_SETTING = 2  # the exit code of what no restart can mend

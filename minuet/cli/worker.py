@@ -114,6 +114,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     ] = LogFormat.CONSOLE,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
     parent: Annotated[int, typer.Option("--parent", hidden=True)] = 0,
+    place: Annotated[str, typer.Option("--place", hidden=True)] = "",
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -131,6 +132,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         options=_options(project, in_flight),
         state=_state(state, project_folder(project), workflow),
         metered=http is not None,
+        place=place,
     )
     address = None if http is None else (http_host, http)
     wish = Wish(loaded, connection(bootstrap, project), assignment, json, address)

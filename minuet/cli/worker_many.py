@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 from minuet.cli.processes import Died, Processes
 from minuet.cli.restarts import WRONG_SETTING, GiveUp
@@ -29,7 +30,11 @@ def run_many(wish: Wish, count: int, *, logs: Sequence[str], project: Path | Non
             return memory is not None and bool(memory.learn()[1])
         return False
 
-    commands = [_command(wish, number, logs, project) for number in range(count)]
+    ours = uuid4().hex
+    commands = [
+        [*_command(wish, number, logs, project), "--place", f"{ours}-{number}"]
+        for number in range(count)
+    ]
     gave_up = None
     with Processes(commands, explained) as processes:
         for died in processes.wait():

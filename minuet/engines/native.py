@@ -61,15 +61,17 @@ class KafkaLog:
         group: to join.
         reads_from: the coordinator's group, whose commits say where reading begins.
         client_id: what others see of this member.
+        place: what a member started again is known by (`group.instance.id`); empty for none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each names another thing in Kafka)
         self, connection: Connection, topic: str, table: str, *,
-        group: str, reads_from: str, client_id: str,
+        group: str, reads_from: str, client_id: str, place: str = "",
     ) -> None:  # fmt: skip
         self._connection = connection
         self._topic, self._table = topic, table
         own = {"group.id": group, "client.id": client_id}
+        own |= {"group.instance.id": place} if place else {}
         self._member = Member(connection, topic, reads_from, own)
         self._calls = CallReader(connection)
         self._prompt = connection.producer(**_PRODUCER)

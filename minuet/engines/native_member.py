@@ -102,7 +102,7 @@ class Member:
         except Exception as error:  # a thread must not end in silence
             self._tell(self._sink.broken, error)
         finally:
-            self._consumer.close()  # or its partitions would wait for the session to time out
+            self._leave()
 
     def _read(self) -> None:
         self._obey()
@@ -128,6 +128,18 @@ class Member:
                 break
             self._obey()
         return far
+
+    def _leave(self) -> None:
+        """Leave the group, or its partitions would wait for the session to time out.
+
+        By closing a member whose place has a name does not leave (KIP-345), since somebody may be
+        about to take it over; by giving up what it subscribed to it does.
+        """
+        self._consumer.unsubscribe()
+        until = time.monotonic() + LEAVE_S
+        while self._consumer.assignment() and time.monotonic() < until:
+            self._consumer.poll(POLL_S)  # gives back what is assigned
+        self._consumer.close()
 
     def _about(self, error: KafkaError, group: str) -> str:
         """What an error is about, for a person who has to give a right."""

@@ -50,6 +50,8 @@ class Assignment:
         form: of the resources.
         state: the folder of what must outlive the process; None for no memory of crashes.
         metered: somebody may ask for its figures.
+        place: names a place in the group, which a worker started again takes over at once; empty
+            for one of its own, which Kafka gives away when the session of a dead worker ends.
     """
 
     only: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class Assignment:
     options: Options = field(default_factory=Options)
     state: Path | None = None
     metered: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,7 @@ async def _run(
         group=group,
         reads_from=spec.name,
         client_id=unit_name(unit),
+        place=assignment.place,
     )
     log: Log = native
     if assignment.metered:

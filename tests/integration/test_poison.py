@@ -12,9 +12,10 @@ from typing import Any, cast
 import pytest
 
 from minuet.contracts.schema import fingerprint_of
+from minuet.engines.units import Units
 from minuet.event.record import DIGEST, ID, SCHEMA, SCHEMA_PREFIX, TYPE
 from minuet.kafka.connection import Connection
-from minuet.kafka.reading import snapshot
+from minuet.kafka.reading import record_of, snapshot
 from minuet.kafka.registry import TOPIC as SCHEMAS
 from tests.integration.killers import Killers
 from tests.integration.refusals import Worker
@@ -22,6 +23,7 @@ from tests.integration.refusals import Worker
 pytestmark = pytest.mark.kafka
 
 PATIENCE_S = 90.0
+BLOCKED_MOST_S = 30.0  # of a partition, whatever stands in it
 BILLION = b"\x80\xa8\xd6\xb9\x07"  # 10**9 as Avro writes a long
 EIGHT_GIB = b"\x80\x80\x80\x80\x80\x01"[:-1] + b"\x40"
 RECURSIVE = (
@@ -153,10 +155,34 @@ def test_nothing_on_the_log_stops_a_worker(log: Log, worker: Worker) -> None:
     _until(lambda: len(log.letters()) == len(bad))
     letters_s = time.monotonic() - began
     print(f"others after {blocked_s:.1f} s, letters {letters_s:.1f} s")  # noqa: T201
+    assert blocked_s < BLOCKED_MOST_S
     assert worker.process.poll() is None
     _letters_are_whole(log, {offsets[name]: raw for name, raw in bad.items()})
     for name in IN_ITS_SAGA:
         _saga_says_why(log.project, name)
+
+
+def test_what_kills_its_process_three_times_blocks_the_others_for_less_than_that(log: Log) -> None:
+    project = log.project
+    worker = project.begin("--processes", "1")
+    try:
+        worker.says("ready")
+        project.send(bad="decode", **{f"good{n}": "kindly" for n in range(6)})
+        _until(lambda: [event for _, event in log.said()].count(b"SagaCompleted") == 6)
+        _until(lambda: (b"bad", b"RecordRejected") in log.said())
+        lives = worker.process.poll() is None
+    finally:
+        worker.end()
+    records = [record_of(m) for m in snapshot(log.connection, project.topic)]
+    began = min(record.time for record in records)
+    blocked_s = (max(r.time for r in records if r.type == "SagaCompleted") - began) / 1000
+    print(f"others after {blocked_s:.1f} s")  # noqa: T201
+    assert (lives, blocked_s < BLOCKED_MOST_S) == (True, True), blocked_s
+    (begin,) = [record for record in records if (record.key, record.type) == ("bad", "LetterSent")]
+    (letter,) = log.letters()
+    assert (letter.key, letter.value) == (b"bad", begin.value)
+    _saga_says_why(project, "bad")
+    assert Units(log.connection, project.name).live() == []  # it took leave, for all its own place
 
 
 def _until(holds: Callable[[], bool]) -> None:
