@@ -3,7 +3,7 @@
 `title="place"` names a file. A `console` block has commands (`$ …`) and what they print; `…` stands
 for anything, and what only looks is asked again until it prints that. A remark before a block:
 `<!-- install -->` or `<!-- broker -->`, left out where an environment, or a broker, is there;
-`<!-- second terminal -->`, runs beside the rest.
+`<!-- second terminal -->`, runs beside the rest; `<!-- not run: why -->`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from tests.installed import ROOT
+
 PATIENCE_S = 120
+NOT_RUN = "not run: "  # a remark before a block, with the reason
 _TITLE = re.compile(r'title="([\w./-]+)"')
 _LOOKS = re.compile(r"minuet (saga (list|show|history)|incidents list|verify)")
 
@@ -58,6 +61,17 @@ def blocks(page: Path) -> Iterator[Block]:
             remark = ""
         elif token.type == "inline":
             remark = ""
+
+
+PAGES = [ROOT / "README.md", ROOT / "bench" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCKS = [(page, block) for page in PAGES for block in blocks(page)]
+
+
+def of(language: str) -> Iterator[tuple[str, Block]]:
+    """The blocks in a language that are not left out, each with its place."""
+    for page, block in BLOCKS:
+        if block.language == language and not block.remark.startswith(NOT_RUN):
+            yield f"{page.relative_to(ROOT)}:{block.line}", block
 
 
 def _goes_on(command: str) -> bool:

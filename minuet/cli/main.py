@@ -31,6 +31,7 @@ COMMANDS = {
     "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
     "simulate": "Run a workflow in virtual time, with faults drawn from a seed, many seeds over.",
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
+    "diagram": "Draw a workflow: the happy path, the undo path, and who needs what.",
     "bench": (
         "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."
     ),

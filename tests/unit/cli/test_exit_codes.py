@@ -21,8 +21,11 @@ COMMANDS = re.findall(r"^\| `minuet ([\w -]+)` \|", TEXT, re.MULTILINE)
 SAYS = re.compile(r"\bexit 1\b|[,;] 1 when", re.IGNORECASE)  # of the help
 
 
+WHOLE = get_command(main.build())
+
+
 def helped(line: str) -> str:
-    command: Any = get_command(main.build())
+    command: Any = WHOLE
     for word in line.split():
         command = command.commands[word]
     return " ".join(command.help.split())

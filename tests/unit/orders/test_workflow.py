@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import runpy
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -71,19 +69,6 @@ def test_every_resource_has_a_simulated_form() -> None:
         SimulatedShipping,
         SimulatedWarehouse,
     }
-
-
-def test_the_coordinator_imports_no_step() -> None:
-    script = """
-import sys, coordinators.orders
-from minuet.step import definition_of
-print([name for name, m in list(sys.modules.items())
-       if any(definition_of(value) for value in vars(m).values())])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == "[]"
 
 
 def test_events_of_an_order_come_back_equal_from_the_wire() -> None:
@@ -153,22 +138,3 @@ def test_what_was_refused_is_no_effect(tmp_path: Path, monkeypatch: pytest.Monke
     asyncio.run(SimulatedWarehouse().reserve("order-1", "lamp", 2, key="a"))
     asyncio.run(SimulatedWarehouse().reserve("order-2", "lamp", 99, key="b"))
     assert effects(file) == [("a", "reserve", "order-1", 1)]
-
-
-WRITER = """
-import os, signal, sys
-from streams.orders import ledger
-for number in range(100):
-    ledger.write("charge", "order-1", f"{number}")
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_several_processes_write_and_die_and_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "effects.sqlite"
-    monkeypatch.setenv(ledger.VARIABLE, str(file))
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER], cwd=ROOT) for _ in range(3)]
-    assert [writer.wait() for writer in writers] == [-9, -9, -9]
-    assert [calls for *_, calls in effects(file)] == [3] * 100
