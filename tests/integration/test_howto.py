@@ -15,7 +15,7 @@ from tests.pages import Reader, blocks
 pytestmark = pytest.mark.kafka
 
 PAGES = [ROOT / "docs" / "index.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
-TASKS = {"retry", "undo", "join", "deadline", "resources", "deploy"}
+TASKS = {"retry", "undo", "join", "deadline", "decision", "resources", "deploy"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
