@@ -15,7 +15,7 @@ OLD := sys.version_info < (3, 11) and 'Minuet needs Python 3.11 or newer: make s
 
 setup: .venv/setup.stamp  ## the environment that Minuet runs in
 
-demo: setup  ## a broker, two workers, 1,000 orders
+demo: setup  ## a broker, a shop, workers, 1,000 orders, and trouble
 	@$(BIN)/minuet demo
 
 test: .venv/check.stamp  ## every test, those on the embedded broker too

@@ -36,7 +36,7 @@ COMMANDS = {
         "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."
     ),
     "demo": (
-        "Run a thousand orders through two workers, some of them compensated, and verify it all."
+        "Run a thousand orders while services fail and a worker is killed, and verify it all."
     ),
     "dev": "The project's own broker: a real Kafka on this machine, with nothing to install.",
     "topics": "The topics of a workflow.",
