@@ -34,11 +34,10 @@ The other version is a revision of the project's git repository, or a file that 
 --json` wrote; of two files the first is the older one. A revision is unpacked to a temporary \
 folder, and its modules are imported there. Exit 1 when something differs.
 
+\b
 Examples:
-
-minuet spec diff orders --against v1.4
-
-minuet spec diff before.json after.json
+  minuet spec diff orders --against v1.4
+  minuet spec diff before.json after.json
 """
 
 
