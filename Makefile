@@ -4,26 +4,31 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install
 EDITABLE := $(INSTALL) --quiet --no-deps --no-build-isolation --editable .
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev --group build --group workflows pyproject.toml
+# Processes that run tests: most tests outside of tests/unit wait more than they compute.
+WAITING := -n 4 --dist loadfile --no-loadscope-reorder
+COMPUTING := -n logical --maxprocesses 4 --dist loadfile
+# The tests start hundreds of processes: none of them is to compile Minuet anew.
+export PYTHONDONTWRITEBYTECODE :=
 OLD := sys.version_info < (3, 11) and 'Minuet needs Python 3.11 or newer: make setup PYTHON=python3.13'
 
 .PHONY: setup demo test check bench docs clean lock
 
 setup: .venv/setup.stamp  ## the environment that Minuet runs in
 
-demo: setup  ## a broker, two workers, 1,000 orders
+demo: setup  ## a broker, a shop, workers, 1,000 orders, and trouble
 	@$(BIN)/minuet demo
 
 test: .venv/check.stamp  ## every test, those on the embedded broker too
-	$(BIN)/pytest $(TESTS) $(if $(CI),,-m "not slow")
+	$(BIN)/pytest $(WAITING) $(TESTS) $(if $(CI),,-m "not slow")
 
 check: .venv/check.stamp  ## what must be clean before a commit
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/minuet schemas check && $(BIN)/pytest tests/unit
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/minuet schemas check && $(BIN)/pytest $(COMPUTING) tests/unit
 
 bench: .venv/compiled.stamp  ## the figures of this machine, the hot path compiled
 	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.venv/compiled $(BIN)/minuet bench
 
 docs: .venv/docs.stamp  ## the pages as a site, in .venv/site; fails on a broken link
-	.venv/docs/bin/mkdocs build --strict
+	.venv/docs/bin/python -m mkdocs build --strict
 
 clean:  ## back to a fresh clone; stops the project's broker and forgets its data
 	@test ! -d .minuet/broker || $(BIN)/minuet dev down
@@ -32,7 +37,7 @@ clean:  ## back to a fresh clone; stops the project's broker and forgets its dat
 lock:  ## the lock files anew, from pyproject.toml
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group check --constraint requirements.lock --output-file requirements-check.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group docs --output-file requirements-docs.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group docs --constraint requirements.lock pyproject.toml --output-file requirements-docs.lock
 
 .venv/bin/pip:
 	@$(PYTHON) -c "import sys; sys.exit($(OLD))"

@@ -19,3 +19,9 @@ def parse_ms(text: str) -> int:
         message = f"{text!r} is not a length of time such as 200ms, 10s, 1m, 2h or 7d"
         raise ValueError(message)
     return length_ms
+
+
+def written(ms: int) -> str:
+    """Return a length of time in milliseconds as people write it, in the largest whole unit."""
+    units = sorted(_UNITS_MS.items(), key=lambda unit: -unit[1])
+    return next(f"{ms // size}{unit}" for unit, size in units if ms % size == 0)

@@ -11,7 +11,16 @@ import pytest
 from minuet.dev import Broker
 from tests import installed
 
+HERE = Path(__file__).parent
+# The files of tests/integration that take longest.
+LONGEST = ("tutorial", "compiled", "kill", "secure", "worker", "dev", "actions", "verify", "bench")
 OURS = ("MINUET_KAFKA_HOME", "MINUET_EXPLORE")  # which Kafka to start, and how many cases to try
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first: with several processes none is left alone at the end."""
+    first = {HERE / "integration" / f"test_{name}.py": n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -123,7 +123,7 @@ class Killers(Refusals):
         """Publish letters by their ids."""
         lines = [f'{{"letter_id": "{name}", "how": "{each}"}}' for name, each in how.items()]
         text = "\n".join(lines).encode()
-        code, _, errors = self.run("publish", self.name, "LetterSent", text=text)
+        code, _, errors = self.typed("publish", self.name, "LetterSent", text=text)
         assert code == 0, errors
 
     def begin(self, *arguments: str) -> Worker:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+
+import pytest
+
+from minuet.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,6 +92,28 @@ class Parcels:
         process = self.start(*arguments)
         out, errors = process.communicate(text, timeout=60)
         return process.returncode, out.decode(), errors.decode()
+
+    def typed(self, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:
+        """Run `minuet` in this process, where it need not be imported again."""
+        out, errors = StringIO(), StringIO()
+        where = ("--bootstrap", self.bootstrap, "--project", str(self.folder))
+        code: object = 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["minuet", *arguments, *where])
+            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(text)))
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+        assert code is None or isinstance(code, int)
+        return code or 0, out.getvalue(), errors.getvalue()
+
+    def found(self, *arguments: str) -> Any:
+        """Run a command with --json in this process and return what it printed."""
+        code, out, errors = self.typed(*arguments, "--json")
+        assert out, errors
+        return {"code": code, **json.loads(out)}
 
 
 def parcel(number: int, value: str = "12.50") -> bytes:

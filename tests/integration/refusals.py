@@ -104,14 +104,14 @@ class Refusals(Parcels):
 
     def apply(self) -> None:
         """Make the topics."""
-        code, _, errors = self.run("topics", "apply", self.name)
+        code, _, errors = self.typed("topics", "apply", self.name)
         assert code == 0, errors
 
     def publish(self, **kilos: int) -> None:
         """Send parcels by their ids."""
         lines = [json.dumps({"parcel_id": name, "kilos": each}) for name, each in kilos.items()]
         text = "\n".join(lines).encode()
-        code, _, errors = self.run("publish", self.name, "ParcelSent", text=text)
+        code, _, errors = self.typed("publish", self.name, "ParcelSent", text=text)
         assert code == 0, errors
 
     @contextmanager
@@ -136,12 +136,6 @@ class Refusals(Parcels):
             found |= {record.key for record in records if record.type in ENDS}
             if len(found) >= count:
                 return
-
-    def found(self, *arguments: str) -> Any:
-        """Run a command with --json and return what it printed."""
-        code, out, errors = self.run(*arguments, "--json")
-        assert out, errors
-        return {"code": code, **json.loads(out)}
 
 
 class Worker:

@@ -8,6 +8,7 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from minuet.event.ids import answer_id, begin_id, slot_id
 from minuet.event.record import BY, REASON
 from minuet.kafka.connection import Connection
 from minuet.kafka.partitioner import partition_of
+from tests.integration.refusals import PATIENCE_S
 from tests.integration.troubles import Troubles
 
 pytestmark = pytest.mark.kafka
@@ -49,7 +51,7 @@ def at_once(parcels: Troubles, *commands: tuple[str, ...]) -> list[tuple[int, An
 
 
 def verified(parcels: Troubles) -> Any:
-    report = parcels.tells("verify", parcels.name)
+    report = parcels.found("verify", parcels.name)
     assert report["ok"], report
     return report
 
@@ -84,7 +86,7 @@ def test_a_person_answers_in_a_step_s_place(parcels: Troubles) -> None:
     with parcels.worker("--simulated"):
         parcels.comes("p", ARRIVED)
         parcels.comes("q", UNDONE)
-    history = parcels.tells("saga", "history", parcels.name, "p")["records"]
+    history = parcels.found("saga", "history", parcels.name, "p")["records"]
     assert [each["value"] for each in history if each["type"] == "StampBought"] == [{"price": 7}]
     again = parcels.act("answer", "p", "buy_stamp", "StampBought", "--data", '{"price": 7}')
     other = parcels.act("answer", "p", "buy_stamp", "StampBought", "--data", '{"price": 8}')
@@ -166,7 +168,7 @@ def test_a_value_that_cannot_be_read_is_given_again(parcels: Troubles) -> None:
     rotten(parcels, "p")
     with parcels.worker("--simulated"):
         parcels.comes("p", "RecordRejected")
-        shown = parcels.tells("incidents", "show", parcels.name, "p")["incidents"]
+        shown = parcels.found("incidents", "show", parcels.name, "p")["incidents"]
         assert [(each["kind"], each["about"]) for each in shown] == [("rejected", "StampBought")]
         assert parcels.act("resume", "p")["result"] == "refused"
         given = ("answer", "p", "buy_stamp", "StampBought", "--data", '{"price": 6}')
@@ -278,8 +280,11 @@ def test_on_a_terminal_it_asks_before_there_is_no_way_back(waits: Troubles) -> N
     try:
         process = subprocess.Popen(command, cwd=waits.folder, stdin=theirs, stderr=theirs)
         os.write(ours, b"n\n")
-        assert process.wait(60) == 1
-        assert b"cancel p: the saga? [y/N]" in os.read(ours, 4096)
+        assert process.wait(PATIENCE_S) == 1
+        said = b""
+        while b"[y/N]" not in said and select([ours], [], [], PATIENCE_S)[0]:
+            said += os.read(ours, 4096)
+        assert b"cancel p: the saga? [y/N]" in said
     finally:
         os.close(ours)
         os.close(theirs)

@@ -41,12 +41,12 @@ def parcels(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> Troubles:
 
 
 def listed(parcels: Troubles, *options: str) -> list[tuple[str, str]]:
-    found = parcels.tells("incidents", "list", parcels.name, *options)
+    found = parcels.found("incidents", "list", parcels.name, *options)
     return sorted((each["saga"], each["about"]) for each in found["incidents"])
 
 
 def letters(parcels: Troubles, *options: str) -> Any:
-    return parcels.tells("dead-letters", "list", parcels.name, *options)
+    return parcels.found("dead-letters", "list", parcels.name, *options)
 
 
 def test_list_has_every_incident_and_only_those_wanted(parcels: Troubles) -> None:
@@ -56,7 +56,7 @@ def test_list_has_every_incident_and_only_those_wanted(parcels: Troubles) -> Non
     assert listed(parcels) == every
     assert listed(parcels, "--step", "buy_stamp") == [("p", "buy_stamp"), ("q", "buy_stamp")]
     assert listed(parcels, "--kind", "rejected") == []
-    found = parcels.tells("incidents", "list", parcels.name, "--limit", "1")
+    found = parcels.found("incidents", "list", parcels.name, "--limit", "1")
     assert (len(found["incidents"]), found["found"]) == (1, 4)
     assert {"kind": "gave-up", "about": "buy_stamp", "count": 2} in found["counts"]
     (first,) = found["incidents"]
@@ -77,11 +77,11 @@ def test_what_no_row_has_yet_is_listed_too(tmp_path: Path, kafka: str) -> None:
     assert parcels.act("cancel", "p")["code"] == 0
     assert parcels.act("skip", "p")["code"] == 0
     assert listed(parcels) == [("q", "buy_stamp")]  # no worker has read what was done
-    assert parcels.tells("verify", parcels.name)["uncommitted"] == 2
+    assert parcels.found("verify", parcels.name)["uncommitted"] == 2
 
 
 def test_show_has_the_commands_that_could_settle_it_and_they_work(parcels: Troubles) -> None:
-    found = parcels.tells("incidents", "show", parcels.name, "heavy")
+    found = parcels.found("incidents", "show", parcels.name, "heavy")
     (incident,) = found["incidents"]
     assert (found["status"], incident["kind"]) == ("failing", "gave-up")
     verbs = [command.split()[2] for command in incident["commands"]]
@@ -98,7 +98,7 @@ def test_saga_show_and_history_tell_what_a_person_did(parcels: Troubles) -> None
     _, out, _ = parcels.typed("saga", "show", parcels.name, "q")
     assert "SagaCancelled by ada: never mind" in out
     assert "gave-up: buy_stamp since 20" in out
-    found = parcels.tells("saga", "show", parcels.name, "q")
+    found = parcels.found("saga", "show", parcels.name, "q")
     assert [(each["by"], each["why"]) for each in found["actions"]] == [("ada", "never mind")]
     assert found["incidents"][0]["commands"]
     _, out, _ = parcels.typed("saga", "history", parcels.name, "q")
@@ -125,14 +125,14 @@ def test_a_letter_is_shown_with_its_bytes_and_its_value(parcels: Troubles, tmp_p
     (letter,) = letters(parcels, "--saga", "q")["letters"]
     raw = tmp_path / "raw"
     place = f"{letter['partition']}/{letter['offset']}"
-    shown = parcels.tells("dead-letters", "show", parcels.name, place, "--raw", str(raw))
+    shown = parcels.found("dead-letters", "show", parcels.name, place, "--raw", str(raw))
     assert json.loads(shown["text"]) == {"parcel_id": "q", "kilos": 4}
     assert raw.read_bytes().hex() == shown["value_hex"]
     assert shown["headers"]["minuet_step"] == "buy_stamp"
     assert (shown["type"], shown["attempt"]) == ("ParcelSent", 1)
     source = shown["source"].split("/")
     assert (source[0], source[1]) == (parcels.topic, str(letter["partition"]))
-    by_id = parcels.tells("dead-letters", "show", parcels.name, letter["id"][:20])
+    by_id = parcels.found("dead-letters", "show", parcels.name, letter["id"][:20])
     assert by_id["offset"] == letter["offset"]
     _, out, _ = parcels.typed("dead-letters", "show", parcels.name, place)
     assert '{"parcel_id": "q", "kilos": 4}' in out

@@ -33,7 +33,7 @@ KEY = "0123456789abcdef"
 @pytest.fixture
 def parcels(tmp_path: Path, kafka: str) -> Parcels:
     project = Parcels(tmp_path, kafka)
-    code, _, errors = project.run("topics", "apply", project.name)
+    code, _, errors = project.typed("topics", "apply", project.name)
     assert code == 0, errors
     return project
 

@@ -209,7 +209,7 @@ _KEPT = (ID, SCHEMA, DIGEST)
 
 
 def _saga_says_why(project: Killers, name: str) -> None:
-    code, out, errors = project.run("saga", "show", project.name, name, "--json")
+    code, out, errors = project.typed("saga", "show", project.name, name, "--json")
     assert code == 0, errors
     (incident,) = json.loads(out)["incidents"]
     assert (incident["kind"], bool(incident["reason"])) == ("rejected", True), name

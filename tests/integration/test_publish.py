@@ -43,7 +43,7 @@ def sent(number: int, value: str = "12.50") -> ParcelSent:
 @pytest.fixture
 def parcels(tmp_path: Path, kafka: str) -> Parcels:
     project = Parcels(tmp_path, kafka)
-    code, _, errors = project.run("topics", "apply", project.name)
+    code, _, errors = project.typed("topics", "apply", project.name)
     assert code == 0, errors
     return project
 
@@ -55,7 +55,7 @@ def keys(parcels: Parcels) -> Counter[str]:
 
 def publish(parcels: Parcels, *options: str, text: bytes = b"") -> tuple[int, dict[str, object]]:
     arguments = ("publish", parcels.name, "ParcelSent", "--json", *options)
-    code, out, errors = parcels.run(*arguments, text=text)
+    code, out, errors = parcels.typed(*arguments, text=text)
     assert out, errors
     result: dict[str, object] = json.loads(out)
     return code, result
@@ -131,7 +131,7 @@ def test_csv_by_the_name_of_the_file(parcels: Parcels) -> None:
 
 
 def test_an_event_that_the_workflow_says_itself_is_not_to_be_published(parcels: Parcels) -> None:
-    code, _, errors = parcels.run("publish", parcels.name, "ParcelArrived")
+    code, _, errors = parcels.typed("publish", parcels.name, "ParcelArrived")
     assert code == 2
     assert "is said by the workflow itself; publish one of: ParcelSent" in errors
 
@@ -140,7 +140,7 @@ def test_the_input_is_never_overwritten_by_its_rejects(parcels: Parcels) -> None
     file = parcels.folder / "in.jsonl"
     file.write_bytes(b"bad\n")
     arguments = ("publish", parcels.name, "ParcelSent", "--file", "in.jsonl")
-    code, _, errors = parcels.run(*arguments, "--rejects", "in.jsonl")
+    code, _, errors = parcels.typed(*arguments, "--rejects", "in.jsonl")
     assert code == 2
     assert "is the input itself" in errors
     assert file.read_bytes() == b"bad\n"

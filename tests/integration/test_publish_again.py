@@ -25,7 +25,7 @@ LINES = 3_000
 @pytest.fixture
 def parcels(tmp_path: Path, kafka: str) -> Parcels:
     project = Parcels(tmp_path, kafka)
-    code, _, errors = project.run("topics", "apply", project.name)
+    code, _, errors = project.typed("topics", "apply", project.name)
     assert code == 0, errors
     (tmp_path / "in.jsonl").write_bytes(b"".join(parcel(i) for i in range(LINES)))
     return project
@@ -64,7 +64,7 @@ def verified(parcels: Parcels, sagas: int) -> dict[str, Any]:
     report: dict[str, Any] = {}
 
     def done() -> bool:
-        _, out, errors = parcels.run("verify", parcels.name, "--json")
+        _, out, errors = parcels.typed("verify", parcels.name, "--json")
         assert out, errors
         report.update(json.loads(out))
         return report["completed"] == sagas and not report["uncommitted"]
@@ -147,9 +147,9 @@ def test_ten_changed_lines_are_ten_conflicts_and_no_second_start(
     assert (report["conflicts"], report["duplicates"]) == (10, LINES - 10)
     assert report["strays"] == 0
     assert worker.poll() is None
-    _, out, _ = parcels.run("saga", "show", parcels.name, "p-7", "--json")
+    _, out, _ = parcels.typed("saga", "show", parcels.name, "p-7", "--json")
     assert json.loads(out)["counts"]["conflicts"] == 1
-    _, out, _ = parcels.run("saga", "history", parcels.name, "p-7", "--json")
+    _, out, _ = parcels.typed("saga", "history", parcels.name, "p-7", "--json")
     records = json.loads(out)["records"]
     assert next(r["value"]["value"] for r in records if r["type"] == "ParcelSent") == "12.50"
 
@@ -171,7 +171,7 @@ def test_an_upstream_id_begins_its_event_once(parcels: Parcels) -> None:
 def test_only_wanted_events_are_published_and_a_wrong_condition_sends_nothing(
     parcels: Parcels,
 ) -> None:
-    code, _, errors = parcels.run(*command(parcels, "--where", "parcel_id == 'p-1' && vlue > 2"))
+    code, _, errors = parcels.typed(*command(parcels, "--where", "parcel_id == 'p-1' && vlue > 2"))
     assert code == 2
     assert "column 23: ParcelSent has no field vlue" in errors
     assert begun(parcels) == []

@@ -65,7 +65,7 @@ class Legacy:
         return ("publish", self.parcels.name, "ParcelSent", "--json", *where, *options)
 
     def publish(self, *options: str) -> tuple[int, dict[str, Any]]:
-        code, out, errors = self.parcels.run(*self.command(*options))
+        code, out, errors = self.parcels.typed(*self.command(*options))
         assert out, (code, errors)
         return code, json.loads(out)
 
@@ -80,7 +80,7 @@ class Legacy:
 @pytest.fixture
 def legacy(tmp_path: Path, kafka: str) -> Legacy:
     parcels = Parcels(tmp_path, kafka)
-    code, _, errors = parcels.run("topics", "apply", parcels.name)
+    code, _, errors = parcels.typed("topics", "apply", parcels.name)
     assert code == 0, errors
     return Legacy(parcels)
 
@@ -158,6 +158,6 @@ def test_after_a_kill_every_record_is_there_under_one_id(legacy: Legacy) -> None
 def test_wrong_options_are_refused_before_anything_is_read(
     legacy: Legacy, options: tuple[str, ...], reason: str
 ) -> None:
-    code, _, errors = legacy.parcels.run(*legacy.command(*options))
+    code, _, errors = legacy.parcels.typed(*legacy.command(*options))
     assert code == 2
     assert reason in errors

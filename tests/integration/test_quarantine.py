@@ -87,7 +87,7 @@ def test_what_kills_three_times_is_quarantined_and_everything_else_goes_on(
     value, headers = place.letter(bad)
     assert (value, headers["minuet_category"]) == (begin.value, b"poison")
     assert b"killed the process" in headers["minuet_error"]
-    code, out, _ = project.run("saga", "show", project.name, bad, "--json")
+    code, out, _ = project.typed("saga", "show", project.name, bad, "--json")
     assert (code, "killed the process" in out) == (0, True), out
     project.send(**{f"after-{how}": "kindly"})
     _until(lambda: place.completed(f"after-{how}") == 1)

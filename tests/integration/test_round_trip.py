@@ -18,9 +18,9 @@ from minuet.errors import UnreadableValue
 from minuet.event.marks import Formerly
 from minuet.event.model import Event
 from minuet.evolution.resolving import broken
+from tests.properties.strategies import SCALARS, events_of_any_shape
 from tests.unit.contracts import apache
 from tests.unit.contracts.models import Everything
-from tests.unit.contracts.strategies import SCALARS, events_of_any_shape
 
 
 @given(events_of_any_shape())

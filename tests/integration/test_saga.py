@@ -53,7 +53,7 @@ def test_show_says_what_happened_and_what_only_a_person_can_settle(parcels: Refu
     assert [(each["step"], each["lacks"]) for each in found["lacking"]] == [
         ("deliver_parcel", ["StampBought"])
     ]
-    _, out, _ = parcels.run("saga", "show", parcels.name, "heavy")
+    _, out, _ = parcels.typed("saga", "show", parcels.name, "heavy")
     assert "heavy: compensated" in out
     assert "StampRefunded" in out
 
@@ -74,7 +74,7 @@ def test_history_is_the_saga_s_log_with_its_values(parcels: Refusals) -> None:
     assert records[1]["causes"] == [records[0]["id"]]
     assert records[2]["cause_offsets"] == [records[1]["offset"], records[0]["offset"]]
     assert found["partition"] == partition_of(b"heavy", 3)
-    _, out, _ = parcels.run("saga", "history", parcels.name, "heavy")
+    _, out, _ = parcels.typed("saga", "history", parcels.name, "heavy")
     assert '{"price": 60}' in out
 
 
@@ -117,7 +117,7 @@ def test_a_wrong_command_line_is_told_in_one_message(
     parcels: Refusals, arguments: tuple[str, ...], code: int, says: str
 ) -> None:
     typed = [parcels.name if each == "NAME" else each for each in arguments]
-    got, _, errors = parcels.run("saga", *typed)
+    got, _, errors = parcels.typed("saga", *typed)
     assert (got, says in errors, "Traceback" in errors) == (code, True, False), errors
 
 

@@ -75,12 +75,12 @@ def test_a_missing_topic_names_the_command_that_makes_it(parcels: Parcels) -> No
 
 
 def test_a_snapshot_of_empty_partitions_ends(parcels: Parcels) -> None:
-    parcels.run("topics", "apply", parcels.name)
+    parcels.typed("topics", "apply", parcels.name)
     assert list(snapshot(Connection(parcels.bootstrap), parcels.topic)) == []
 
 
 def test_a_snapshot_is_what_stood_there_when_it_began(parcels: Parcels) -> None:
-    parcels.run("topics", "apply", parcels.name)
+    parcels.typed("topics", "apply", parcels.name)
     place = Connection(parcels.bootstrap)
     producer = place.producer()
     for number in range(500):

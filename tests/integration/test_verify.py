@@ -59,7 +59,7 @@ def test_a_clean_table_is_verified_with_all_its_counts(parcels: Refusals) -> Non
 
 def test_a_wrong_row_is_exit_1_and_told_field_by_field(parcels: Refusals) -> None:
     partition = rewrite(parcels, b"heavy", lambda row: packed({**row, "status": "completed"}))
-    code, out, _ = parcels.run("verify", parcels.name)
+    code, out, _ = parcels.typed("verify", parcels.name)
     assert code == 1
     assert f"DIFFERENT: saga heavy, partition {partition}: the row at log offset" in out
     assert "    status  stored completed  folded compensated" in out
@@ -109,13 +109,13 @@ def test_it_may_run_beside_a_worker(parcels: Refusals) -> None:
 
 
 def test_a_wrong_command_line_is_told_in_one_message(parcels: Refusals) -> None:
-    code, _, errors = parcels.run("verify", "other")
+    code, _, errors = parcels.typed("verify", "other")
     assert (code, "names no workflow 'other'" in errors) == (2, True)
     topics_missing = Refusals(parcels.folder, parcels.bootstrap)
-    code, _, errors = topics_missing.run("verify", topics_missing.name)
+    code, _, errors = topics_missing.typed("verify", topics_missing.name)
     assert (code, "minuet topics apply" in errors) == (2, True)
     nowhere = Refusals(parcels.folder, "127.0.0.1:1")
-    code, _, errors = nowhere.run("verify", nowhere.name)
+    code, _, errors = nowhere.typed("verify", nowhere.name)
     assert (code, "Kafka at 127.0.0.1:1" in errors) == (1, True)
 
 
@@ -131,7 +131,7 @@ def test_an_event_that_says_another_saga_than_its_key_is_named(
     producer = place.producer()
     producer.produce(parcels.topic, begun.value(), b"other", headers=[*headers.items()])
     producer.flush()
-    code, out, _ = parcels.run("verify", parcels.name)
+    code, out, _ = parcels.typed("verify", parcels.name)
     assert code == 0
     assert "1 events from outside belong to another saga than they say: ParcelSent at part" in out
     assert "has the key 'other' and says 'light'" in out

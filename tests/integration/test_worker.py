@@ -21,6 +21,14 @@ def parcels(tmp_path: Path, kafka: str) -> Refusals:
     return project
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> Refusals:
+    """A project in which no worker gets as far as to run."""
+    project = Refusals(tmp_path_factory.mktemp("parcels"), kafka)
+    project.apply()
+    return project
+
+
 def test_sigterm_is_a_clean_stop_and_what_was_published_is_done(parcels: Refusals) -> None:
     with parcels.worker("--simulated") as worker:
         assert worker.says("ready")["partitions"] == [0, 1, 2]
@@ -127,14 +135,14 @@ def test_a_step_that_another_live_unit_has_is_refused(parcels: Refusals) -> None
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_message(
-    parcels: Refusals, arguments: tuple[str, ...], says: str
+    idle: Refusals, arguments: tuple[str, ...], says: str
 ) -> None:
-    code, _, errors = parcels.run("worker", parcels.name, *arguments)
+    code, _, errors = idle.run("worker", idle.name, *arguments)
     assert (code, says in errors, "Traceback" in errors) == (2, True, False), errors
 
 
-def test_many_processes_that_cannot_start_are_told_once(parcels: Refusals) -> None:
-    code, _, errors = parcels.run("worker", parcels.name, "--processes", "3")
+def test_many_processes_that_cannot_start_are_told_once(idle: Refusals) -> None:
+    code, _, errors = idle.run("worker", idle.name, "--processes", "3")
     assert (code, errors.count("has no real form")) == (2, 1)
 
 

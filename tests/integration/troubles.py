@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from time import monotonic
 from typing import Any
 
-import pytest
-
-from minuet.cli.main import main
 from minuet.event.record import Record
 from minuet.kafka.connection import Connection
 from minuet.kafka.following import follow
@@ -144,29 +137,9 @@ class Troubles(Refusals):
             assert monotonic() < until, [record.type for record in found]
         raise AssertionError
 
-    def typed(self, *arguments: str) -> tuple[int, str, str]:
-        """Run a command in this process, where it need not be imported again."""
-        out, errors = StringIO(), StringIO()
-        where = ("--bootstrap", self.bootstrap, "--project", str(self.folder))
-        code: object = 0
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
-            patch.setattr(sys, "argv", ["minuet", *arguments, *where])
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code
-        assert code is None or isinstance(code, int)
-        return code or 0, out.getvalue(), errors.getvalue()
-
     def act(self, action: str, saga: str, *more: str, why: str = "a test") -> Any:
         """Act on a saga and return what is printed."""
-        return self.tells("saga", action, self.name, saga, *more, "--why", why)
-
-    def tells(self, *arguments: str) -> Any:
-        """Run a command with --json in this process and return what it printed."""
-        code, out, errors = self.typed(*arguments, "--json")
-        assert out, errors
-        return {"code": code, **json.loads(out)}
+        return self.found("saga", action, self.name, saga, *more, "--why", why)
 
     def length(self) -> int:
         """How many records the log has."""

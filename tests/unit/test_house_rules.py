@@ -6,9 +6,7 @@ import ast
 import os
 import re
 import subprocess
-import sys
 import tomllib
-import zipfile
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -191,18 +189,6 @@ def test_the_locks_pin_and_hash_all_that_the_project_asks_for() -> None:
 
 def test_both_locks_hold_the_same_versions() -> None:
     assert locked("requirements.lock").keys() <= locked("requirements-check.lock").keys()
-
-
-def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("minuet-*.whl")
-    with zipfile.ZipFile(wheel) as contents:
-        tops = {name.split("/")[0] for name in contents.namelist()}
-        assert "minuet/py.typed" in contents.namelist()
-    package, information = sorted(tops)
-    assert package == "minuet"
-    assert re.fullmatch(r"minuet-[\w.]+\.dist-info", information)
 
 
 def test_what_ci_calls_can_be_run() -> None:

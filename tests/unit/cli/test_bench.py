@@ -13,6 +13,6 @@ from minuet.errors import UsageError
     "options", [("--parallel", "--slow"), ("--live", "1", "--slow"), ("--ended", "1", "--parallel")]
 )
 def test_two_benches_at_once_are_refused(options: tuple[str, ...]) -> None:
-    done = CliRunner().invoke(build(), ["bench", *options])
+    done = CliRunner().invoke(build("bench"), ["bench", *options])
     assert isinstance(done.exception, UsageError)
     assert "take one" in str(done.exception)

@@ -21,7 +21,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def show(project: Path, *arguments: str) -> tuple[int, str, str]:
     command = ["config", "show", "--project", str(project), *arguments]
-    shown = CliRunner().invoke(main.build(), command)
+    shown = CliRunner().invoke(main.build("config"), command)
     return shown.exit_code, shown.stdout, shown.stderr
 
 

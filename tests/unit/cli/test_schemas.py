@@ -74,7 +74,7 @@ def forget() -> None:
 
 
 def say(*words: str) -> Result:
-    return CliRunner().invoke(main.build(), ["schemas", *words])
+    return CliRunner().invoke(main.build("schemas"), ["schemas", *words])
 
 
 def test_export_writes_check_agrees_and_show_tells(project: Path) -> None:

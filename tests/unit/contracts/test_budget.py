@@ -7,11 +7,8 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import create_model
 
-from minuet.contracts import budget
 from minuet.contracts.budget import (
     OBJECTS_MOST,
     VALUE_BYTES_MOST,
@@ -23,7 +20,6 @@ from minuet.contracts.registry import LocalRegistry
 from minuet.contracts.safety import TEXT_MOST, refuse_dangerous, safe_schema
 from minuet.errors import ContractError, UnreadableValue
 from minuet.event.model import Event
-from tests.unit.contracts.strategies import events_of_any_shape
 
 
 def listed(items: Any) -> dict[str, Any]:
@@ -75,21 +71,6 @@ def test_how_large_a_value_goes_unwalked_depends_on_what_its_items_cost(
     assert found * objects_of_a_byte == pytest.approx(OBJECTS_MOST, rel=0.001)
 
 
-@given(events_of_any_shape())
-@settings(deadline=None, max_examples=15)
-def test_the_walk_ends_where_the_event_ends_and_counts_no_more_than_the_bound(event: Event) -> None:
-    codec = Codec([type(event)], LocalRegistry())
-    value = codec.encode(event).value
-    (reader,) = [r for (name, _), r in codec._readers.items() if name == "Drawn"]
-    walk = budget._Walk(reader.writer, value, 5)
-    walk.value(reader.writer)
-    assert walk.at == len(value)
-    counted = OBJECTS_MOST - walk.left
-    for rate in (1, 4, 64):
-        excess = budget._Excess(reader.writer, rate)
-        assert not excess.bounded or counted <= excess.most + rate * (len(value) - 5)
-
-
 @pytest.mark.parametrize(
     ("avro", "body", "why"),
     [
@@ -137,16 +118,6 @@ def test_a_value_of_too_many_bytes_is_refused() -> None:
     value, schema, _ = codec.encode(model(raw=b""))
     with pytest.raises(UnreadableValue, match="a value of 16,777,217 bytes, where 16,777,216 is"):
         codec.decode("Drawn", schema, value.ljust(VALUE_BYTES_MOST + 1, b"\x00"))
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.binary(max_size=30))
-def test_whatever_the_bytes_the_walk_ends(body: bytes) -> None:
-    avro = record("a.R", many(["null", "string", {"type": "map", "values": "double"}]), "bytes")
-    try:
-        refuse_excess(avro, body, 0)
-    except ContractError:
-        return
 
 
 def doubled(times: int) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from enum import Enum
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import given, settings
 from pydantic import Field, create_model
 
 from minuet.contracts.codec import Codec
@@ -19,7 +18,6 @@ from minuet.errors import UnreadableValue
 from minuet.event.model import Event
 from tests.unit.contracts import apache
 from tests.unit.contracts.models import Colour, Line, Money
-from tests.unit.contracts.strategies import events_of_any_shape
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 Milli = Annotated[Decimal, Field(max_digits=12, decimal_places=3)]
@@ -92,18 +90,6 @@ def test_apache_avro_resolves_a_version_to_the_same_event() -> None:
     body = Codec([before], LocalRegistry()).encode(event).value[5:]
     datum = apache.read(body, avro_schema(before).text, avro_schema(after).text)
     assert apache.plain(read(event, after)) == datum
-
-
-@given(events_of_any_shape())
-@settings(deadline=None, max_examples=25)
-def test_the_same_schema_with_a_comment_resolves_to_the_same_event(event: Event) -> None:
-    body = Codec([type(event)], LocalRegistry()).encode(event).value[5:]
-    text = json.dumps({"doc": "a comment", **json.loads(avro_schema(type(event)).text)})
-    fingerprint = fingerprint_of(text)
-    registry = Stored(text)
-    codec = Codec([type(event)], registry)
-    header = b"urn:minuet:avro:" + fingerprint.encode()
-    assert codec.decode("Drawn", header, b"\x00" * 5 + body) == event
 
 
 class Stored(LocalRegistry):

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
 
 from minuet.contracts.schema import avro_schema
 from minuet.errors import ContractError
 from minuet.event.model import Event
 from minuet.evolution.models import write_models
 from tests.unit.contracts.models import Everything, OrderPlaced
-from tests.unit.contracts.strategies import events_of_any_shape
 from tests.unit.evolution.changes import decimal, enum, field, inner, logical, many, record
 
 PARCEL = {
@@ -73,12 +71,6 @@ def test_the_source_is_one_that_the_linter_takes() -> None:
 @pytest.mark.parametrize("model", [Everything, OrderPlaced])
 def test_what_we_export_we_import(model: type[Event]) -> None:
     write_models(avro_schema(model).text, "a file")
-
-
-@given(events_of_any_shape())
-@settings(deadline=None, max_examples=25)
-def test_models_of_any_shape_are_imported(event: Event) -> None:
-    write_models(avro_schema(type(event)).text, "a file")
 
 
 def test_a_name_without_a_namespace_keeps_having_none() -> None:

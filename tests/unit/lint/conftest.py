@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from minuet.cli import main
 from tests.unit.lint.page import Example
 
-APP = main.build()
+APP = main.build("lint")
 Lint = Callable[..., dict[str, Any]]
 
 

@@ -1,17 +1,11 @@
-"""The shipped workflow, its thousand orders, and the ledger of what was done."""
+"""The shipped workflow, its thousand orders, and what its services say."""
 
 from __future__ import annotations
 
 import asyncio
 import runpy
-import sqlite3
-import subprocess
-import sys
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from minuet import Context
 from minuet.contracts.codec import Codec
@@ -24,7 +18,6 @@ from schemas.orders import (
     ReleaseStock,
     StockReserved,
 )
-from streams.orders import ledger
 from streams.orders.book_shipment import book_shipment
 from streams.orders.charge_payment import charge_payment
 from streams.orders.reserve_stock import reserve_stock
@@ -73,19 +66,6 @@ def test_every_resource_has_a_simulated_form() -> None:
     }
 
 
-def test_the_coordinator_imports_no_step() -> None:
-    script = """
-import sys, coordinators.orders
-from minuet.step import definition_of
-print([name for name, m in list(sys.modules.items())
-       if any(definition_of(value) for value in vars(m).values())])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == "[]"
-
-
 def test_events_of_an_order_come_back_equal_from_the_wire() -> None:
     codec = Codec(load("orders", ROOT).models.values(), LocalRegistry())
     order = OrderPlaced.model_validate_json(ORDERS.read_text().splitlines()[0])
@@ -128,47 +108,3 @@ async def _fate(order: OrderPlaced) -> str:
     if not isinstance(charged, PaymentCharged):
         return type(charged).__name__
     return type(await book_shipment(charged, order, SimulatedShipping(), ctx)).__name__
-
-
-# The ledger
-
-
-def effects(file: Path) -> list[tuple[str, str, str, int]]:
-    with closing(sqlite3.connect(file)) as connection:
-        return connection.execute("SELECT * FROM effects ORDER BY key").fetchall()
-
-
-def test_an_effect_is_one_row_for_each_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "effects.sqlite"
-    monkeypatch.setenv(ledger.VARIABLE, str(file))
-    ledger.write("charge", "order-1", "a")
-    ledger.write("charge", "order-1", "a")
-    ledger.write("refund", "order-1", "b")
-    assert effects(file) == [("a", "charge", "order-1", 2), ("b", "refund", "order-1", 1)]
-
-
-def test_what_was_refused_is_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "effects.sqlite"
-    monkeypatch.setenv(ledger.VARIABLE, str(file))
-    asyncio.run(SimulatedWarehouse().reserve("order-1", "lamp", 2, key="a"))
-    asyncio.run(SimulatedWarehouse().reserve("order-2", "lamp", 99, key="b"))
-    assert effects(file) == [("a", "reserve", "order-1", 1)]
-
-
-WRITER = """
-import os, signal, sys
-from streams.orders import ledger
-for number in range(100):
-    ledger.write("charge", "order-1", f"{number}")
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_several_processes_write_and_die_and_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "effects.sqlite"
-    monkeypatch.setenv(ledger.VARIABLE, str(file))
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER], cwd=ROOT) for _ in range(3)]
-    assert [writer.wait() for writer in writers] == [-9, -9, -9]
-    assert [calls for *_, calls in effects(file)] == [3] * 100

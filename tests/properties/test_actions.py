@@ -12,7 +12,7 @@ from minuet.action.wish import Cancel, Deed, Wish
 from minuet.core.row import pack
 from minuet.inspection.history import History, fold
 from minuet.inspection.incidents import may_have_incidents
-from tests.unit.core.test_properties import histories, shapes, tapes
+from tests.properties.test_core import histories, shapes, tapes
 from tests.unit.core.workflows import Tape, workflow
 from tests.unit.core.world import HAPPENINGS, KEY, World
 

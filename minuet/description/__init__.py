@@ -1,0 +1,1 @@
+"""A workflow told to people and other programs: drawn, compared, as AsyncAPI."""

@@ -1,0 +1,35 @@
+"""When a child is started again, after which pause, and when it is given up."""
+
+from __future__ import annotations
+
+from minuet.cli.restarts import DEATHS_MOST, EXPLAINED_MOST_S, MOST_S, WITHIN_S, GiveUp, Restarts
+
+
+def deaths(row: Restarts, count: int, *, explained: bool, lived_s: float = 1.0) -> list[object]:
+    return [
+        row.died(139, lived_s=lived_s, now=lived_s * number, explained=explained)
+        for number in range(count)
+    ]
+
+
+def test_the_pause_grows_and_then_it_is_given_up() -> None:
+    *pauses, last = deaths(Restarts(), DEATHS_MOST, explained=False)
+    assert pauses == [0.5, 1, 2, 4]
+    assert last == GiveUp("it died 5 times within 4 s")
+
+
+def test_deaths_far_apart_are_started_again_for_ever_and_at_once() -> None:
+    assert deaths(Restarts(), 50, explained=False, lived_s=WITHIN_S + 1) == [0.5] * 50
+
+
+def test_some_deaths_a_minute_have_a_pause_with_a_bound() -> None:
+    pauses = deaths(Restarts(), 100, explained=False, lived_s=WITHIN_S / 3)
+    assert pauses[-1] == MOST_S
+
+
+def test_deaths_that_the_breaker_can_explain_are_never_given_up() -> None:
+    assert deaths(Restarts(), 50, explained=True)[-1] == EXPLAINED_MOST_S
+
+
+def test_a_wrong_setting_is_given_up_at_once() -> None:
+    assert isinstance(Restarts().died(2, lived_s=1, now=1, explained=True), GiveUp)
