@@ -25,19 +25,19 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from bench.effects import VARIABLE
 from minuet.bench.measures import load, loads
 from minuet.bench.place import own_broker
-from minuet.demo.workers import Workers
+from minuet.demo.children import Children
 from minuet.event.record import ID, TYPE
 from minuet.kafka.connection import Connection
 from minuet.kafka.following import follow
 from minuet.kafka.offsets import watermarks
-from streams.orders.ledger import VARIABLE
 
 ROOT = Path(__file__).parents[1]
 PROJECT = """\
 [tool.minuet.workflows.orders]
-saga = "coordinators.orders:orders"
+saga = "bench.effects:orders"
 steps = ["streams.orders"]
 """
 TOPIC = "orders.events"
@@ -216,11 +216,12 @@ def run(orders: int) -> dict[str, Any]:
             project = Project(folder, place.connection.bootstrap)
             ended(project.start("topics", "apply", "orders"))
             log = Log(place.connection).follow()
-            arguments = ["orders", "--simulated", "--bootstrap", project.bootstrap]
+            command = ["worker", "orders", "--simulated", "--bootstrap", project.bootstrap]
             environment = {VARIABLE: str(ledger), "PYTHONPATH": str(ROOT)}
             began = time.monotonic()
-            with Workers(folder, folder, arguments, 1, environment) as workers:
-                workers.wait_ready()
+            with Children(folder, folder) as children:
+                children.start("worker", *command, environment=environment)
+                children.wait("worker", lambda: children.said("worker", "ready"))
                 found["broken_off"] = broken_off(project, log, orders)
                 found["all_ended_s"] = round(time.monotonic() - began, 1)
                 found["verify"] = project.verified()

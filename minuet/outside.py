@@ -48,7 +48,8 @@ class Outside(ABC):
         self, resource: type, *, real: Factory | None = None, simulated: Factory | None = None
     ) -> None:
         """Name the real and the simulated form of a resource: classes, or functions, without
-        arguments, each called once for a worker.
+        arguments, each called once for a worker. What has an `async def aclose(self)` is closed
+        when the worker stops.
 
         Raises:
             DefinitionError: there is no form, or it is provided already.

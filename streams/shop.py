@@ -7,12 +7,13 @@ service does nothing more and gives the same answer.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from minuet import GiveUp, RetryLater
 
 if TYPE_CHECKING:
-    import httpx
+    import aiohttp
 
 VARIABLE = "SHOP_URL"
 NEAR = "http://127.0.0.1:8099"  # where `minuet demo shop` listens by itself
@@ -31,15 +32,16 @@ class Answer(NamedTuple):
 
 
 class Shop:
-    """The services, as one workflow calls them; one for each resource.
+    """The services, as one workflow calls them: the base of its resources' real forms.
 
-    Args:
+    Attributes:
         workflow: in whose name they are called; the shop's ledger keeps it.
     """
 
-    def __init__(self, workflow: str) -> None:
-        self._workflow = workflow
-        self._client: httpx.AsyncClient | None = None
+    workflow: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._client: aiohttp.ClientSession | None = None
 
     async def do(self, what: str, saga: str, key: str, **about: str | int) -> Answer:
         """Ask for something to be done, under an idempotency key.
@@ -54,7 +56,7 @@ class Shop:
             RetryLater: no answer, or one that says that it does not work now.
             GiveUp: the service does not understand.
         """
-        body = {"workflow": self._workflow, "saga": saga, **about}
+        body = {"workflow": self.workflow, "saga": saga, **about}
         said = await self._post(what, body, {"Idempotency-Key": key})
         return Answer(said["reference"], said["refused"], said.get("late_days", 0))
 
@@ -62,34 +64,43 @@ class Shop:
         """Ask something that has no effect; raises as `do`."""
         return await self._post(what, about, {})
 
+    async def aclose(self) -> None:
+        """Close the connections; the worker does so when it stops."""
+        if self._client is not None:
+            await self._client.close()
+
     async def _post(
         self, what: str, body: dict[str, str | int], headers: dict[str, str]
     ) -> dict[str, Any]:
-        import httpx
+        import aiohttp
 
         try:
-            answer = await self._open().post(f"/{what}", json=body, headers=headers)
-        except httpx.TransportError as trouble:
+            async with self._open().post(f"/{what}", json=body, headers=headers) as answer:
+                return await _read(what, answer)
+        except (aiohttp.ClientError, TimeoutError) as trouble:
             reason = f"{what}: {type(trouble).__name__}"
             raise RetryLater(reason) from trouble
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-            reason = f"{what}: HTTP {answer.status_code}"
-            raise RetryLater(reason)
-        if answer.status_code != httpx.codes.OK:
-            reason = f"{what}: HTTP {answer.status_code}: {answer.text[:200]}"
-            raise GiveUp(reason)
-        said: dict[str, Any] = answer.json()
-        return said
 
-    def _open(self) -> httpx.AsyncClient:
+    def _open(self) -> aiohttp.ClientSession:
         """The client, made when it is first needed: the import alone takes a tenth of a second."""
         if self._client is None:
-            import httpx
+            import aiohttp
 
-            self._client = httpx.AsyncClient(
-                base_url=os.environ.get(VARIABLE) or NEAR,
-                timeout=httpx.Timeout(_PATIENCE_S, connect=_CONNECT_S),
-                limits=httpx.Limits(max_connections=100),
-                trust_env=False,  # no proxy between a workflow and its services
+            self._client = aiohttp.ClientSession(
+                os.environ.get(VARIABLE) or NEAR,
+                timeout=aiohttp.ClientTimeout(total=_PATIENCE_S, sock_connect=_CONNECT_S),
+                connector=aiohttp.TCPConnector(limit=100),
             )
         return self._client
+
+
+async def _read(what: str, answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    """What an answer says; raises when it says that nothing was done."""
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        reason = f"{what}: HTTP {answer.status}"
+        raise RetryLater(reason)
+    if answer.status != HTTPStatus.OK:
+        reason = f"{what}: HTTP {answer.status}: {(await answer.text())[:200]}"
+        raise GiveUp(reason)
+    said: dict[str, Any] = await answer.json()
+    return said

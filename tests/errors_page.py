@@ -13,6 +13,10 @@ PROJECT = """\
 [tool.minuet.workflows.orders]
 saga = "coordinators.orders:orders"
 steps = ["streams.orders"]
+
+[tool.minuet.workflows.refunds]
+saga = "coordinators.refunds:refunds"
+steps = ["streams.refunds"]
 """
 _FILE = re.compile(r"`([\w./-]+)` (has|is) `([^`]*)`")
 _CODE = re.compile(r"`([^`]*)`|`` ?(.*?) ?``")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
+from minuet.cli.common import JsonOption, ProjectOption, project_folder
 
 HELP = """Serve a shop on this machine, until Ctrl-C or SIGTERM: stock, fraud, payments, shipping.
 
@@ -43,12 +43,15 @@ def shop(  # noqa: PLR0913  (Typer wants a parameter for each option)
     ledger: Annotated[
         Path | None, typer.Option("--ledger", help="Else .minuet/shop.sqlite.", metavar="FILE")
     ] = None,
+    parent: Annotated[int, typer.Option("--parent", hidden=True)] = 0,
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
     """Serve until told to stop."""
     import signal
+    from json import dumps
 
+    from minuet.cli.processes import leave_with
     from minuet.ingest.serving import listen, serve
     from minuet.shop.application import Services, Switches, application
     from minuet.shop.ledger import Ledger
@@ -62,9 +65,12 @@ def shop(  # noqa: PLR0913  (Typer wants a parameter for each option)
     listener = listen("127.0.0.1", port)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
+    if parent:
+        leave_with(parent)
+
     def listening() -> None:
         if json:
-            print_json({"state": "listening", "url": url, "ledger": str(file)})
+            typer.echo(dumps({"state": "listening", "url": url, "ledger": str(file)}))
         else:
             typer.echo(f"the shop is open at {url}; for workers: SHOP_URL={url}")
 

@@ -23,6 +23,7 @@ from minuet.cli.common import (
 )
 from minuet.cli.lint import check_rules
 from minuet.cli.logs import LogFormat, set_up
+from minuet.cli.processes import leave_with
 from minuet.cli.worker_many import run_many
 from minuet.cli.worker_one import Wish, run_one
 from minuet.engines.crash_memory import CrashMemory
@@ -138,6 +139,8 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     wish = Wish(loaded, connection(bootstrap, project), assignment, json, address)
     _check(wish, ensure_topics=ensure_topics)
     if processes is not None:
+        if parent:
+            leave_with(parent)
         logs = ["--log-format", log_format.value, *(["--verbose"] if verbose else [])]
         raise typer.Exit(run_many(wish, processes, logs=logs, project=project))
     raise typer.Exit(asyncio.run(run_one(wish, parent)))

@@ -1,11 +1,12 @@
-"""The first five minutes: a thousand orders through a real Kafka, watched, checked and explained.
+"""The first five minutes: a thousand orders through a real Kafka, and what may go wrong.
 
-Uses what everybody uses: the same worker command, the same publishing, the same `verify`.
+Uses what everybody uses: the same commands, the same publishing, the same `verify`.
 """
 
 from __future__ import annotations
 
 from minuet.demo.result import Result
-from minuet.demo.run import Options, Stages, demo
+from minuet.demo.run import WORKFLOWS, Options, Stages, demo
+from minuet.demo.watching import Watch
 
-__all__ = ["Options", "Result", "Stages", "demo"]
+__all__ = ["WORKFLOWS", "Options", "Result", "Stages", "Watch", "demo"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ COORDINATOR = "coordinator"  # in `only`, a name like a step's
 # Python's default thresholds have them looked through so often that it was measured to cost 30 %
 # of the CPU; what stands after the imports (`gc.freeze`) need not be looked through at all.
 _COLLECT_AFTER = (400_000, 50, 1_000)
+_CLOSE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -164,14 +166,28 @@ async def _run(
     loop = Loop(unit, log, codec, now_ms, assignment.options)
     loop.runner.guard = guard
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
-    with _Signals(loop) as signals:
-        await loop.start()
-        ready(loop)
-        await loop.stopped.wait()
+    try:
+        with _Signals(loop) as signals:
+            await loop.start()
+            ready(loop)
+            await loop.stopped.wait()
+    finally:
+        await close_resources(unit.resources.values())
     if loop.error is not None:
         await log.close()
         raise loop.error
     return signals.heard
+
+
+async def close_resources(resources: Iterable[object]) -> None:
+    """Close the resources that have an `aclose`; one that fails or hangs keeps nobody waiting."""
+    for resource in resources:
+        aclose = getattr(resource, "aclose", None)
+        if inspect.iscoroutinefunction(aclose):
+            try:
+                await asyncio.wait_for(aclose(), _CLOSE_S)
+            except Exception as trouble:
+                _LOG.warning("%s was not closed: %r", type(resource).__name__, trouble)
 
 
 @contextmanager

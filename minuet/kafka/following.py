@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
@@ -12,7 +12,7 @@ from minuet.kafka.reading import drain
 
 def follow(
     connection: Connection, topic: str, start: Mapping[int, int], *, wait_s: float = 0.1
-) -> Iterator[list[Message]]:
+) -> Generator[list[Message]]:
     """Yield what has come since the last time, for ever; an empty list when nothing has.
 
     Args:

@@ -64,59 +64,55 @@ class Refunds(Protocol):
         ...
 
 
-class HttpWarehouse:
+class HttpWarehouse(Shop):
     """The shop's stock."""
 
-    def __init__(self) -> None:
-        self._shop = Shop("orders")
+    workflow = "orders"
 
     async def reserve(self, order_id: str, sku: str, quantity: int, *, key: str) -> Answer:
         """Put goods aside."""
-        return await self._shop.do("stock/reserve", order_id, key, sku=sku, quantity=quantity)
+        return await self.do("stock/reserve", order_id, key, sku=sku, quantity=quantity)
 
     async def release(self, order_id: str, reservation: str, *, key: str) -> None:
         """Put the goods back."""
-        await self._shop.do("stock/release", order_id, key, undoes=reservation)
+        await self.do("stock/release", order_id, key, undoes=reservation)
 
 
-class HttpFraudScreening:
+class HttpFraudScreening(Shop):
     """The shop's knowledge of customers."""
 
-    def __init__(self) -> None:
-        self._shop = Shop("orders")
+    workflow = "orders"
 
     async def score(self, customer: str, total: Decimal) -> int:
         """Ask for the score: no effect, so no key."""
-        said = await self._shop.ask("fraud/score", customer=customer, total=str(total))
+        said = await self.ask("fraud/score", customer=customer, total=str(total))
         return int(said["score"])
 
 
-class HttpPayments:
+class HttpPayments(Shop):
     """The shop's bank."""
 
-    def __init__(self) -> None:
-        self._shop = Shop("orders")
+    workflow = "orders"
 
     async def charge(self, order_id: str, card: str, amount: Decimal, *, key: str) -> Answer:
         """Charge a card."""
         about = {"card": card, "amount": str(amount)}
-        return await self._shop.do("payments/charge", order_id, key, **about)
+        return await self.do("payments/charge", order_id, key, **about)
 
     async def refund(self, order_id: str, receipt: str, amount: Decimal, *, key: str) -> None:
         """Give the money back."""
         about = {"undoes": receipt, "amount": str(amount)}
-        await self._shop.do("payments/refund", order_id, key, **about)
+        await self.do("payments/refund", order_id, key, **about)
 
 
-class HttpShipping:
+class HttpShipping(Shop):
     """The shop's carrier."""
 
-    def __init__(self) -> None:
-        self._shop = Shop("orders")
+    workflow = "orders"
 
     async def book(self, order_id: str, country: str, *, key: str) -> Answer:
         """Book a parcel."""
-        return await self._shop.do("shipping/book", order_id, key, country=country)
+        return await self.do("shipping/book", order_id, key, country=country)
 
 
 class PublishedRefunds:
@@ -126,6 +122,11 @@ class PublishedRefunds:
         self._publisher = AsyncPublisher("refunds", "order_id", RefundRequested)
         self._opening = asyncio.Lock()
         self._is_open = False
+
+    async def aclose(self) -> None:
+        """Close the publisher; the worker does so when it stops."""
+        if self._is_open:
+            await self._publisher.close()
 
     async def begin(self, refund: RefundRequested, *, key: str) -> None:
         """Publish, and wait until every replica in sync has it."""

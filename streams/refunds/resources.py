@@ -28,28 +28,26 @@ class Payouts(Protocol):
         ...
 
 
-class HttpClaims:
+class HttpClaims(Shop):
     """Claims at the shop."""
 
-    def __init__(self) -> None:
-        self._shop = Shop("refunds")
+    workflow = "refunds"
 
     async def file(self, order_id: str, tracking: str, amount: Decimal, *, key: str) -> Answer:
         """Claim damages."""
         about = {"tracking": tracking, "amount": str(amount)}
-        return await self._shop.do("shipping/claim", order_id, key, **about)
+        return await self.do("shipping/claim", order_id, key, **about)
 
     async def withdraw(self, order_id: str, claim: str, *, key: str) -> None:
         """Take the claim back."""
-        await self._shop.do("shipping/withdraw", order_id, key, undoes=claim)
+        await self.do("shipping/withdraw", order_id, key, undoes=claim)
 
 
-class HttpPayouts:
+class HttpPayouts(Shop):
     """The shop's bank."""
 
-    def __init__(self) -> None:
-        self._shop = Shop("refunds")
+    workflow = "refunds"
 
     async def pay(self, order_id: str, card: str, amount: Decimal, *, key: str) -> Answer:
         """Pay."""
-        return await self._shop.do("payments/payout", order_id, key, card=card, amount=str(amount))
+        return await self.do("payments/payout", order_id, key, card=card, amount=str(amount))

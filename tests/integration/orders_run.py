@@ -24,6 +24,7 @@ from typing import Any, Self, cast
 
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
+from bench import effects
 from minuet import Publisher
 from minuet.errors import BrokerError
 from minuet.event.record import Record
@@ -31,7 +32,6 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.reading import drain, record_of
 from minuet.publish.publisher import Published
 from schemas.orders import OrderPlaced
-from streams.orders import ledger
 from streams.orders.simulated import SHELF, SHIPS_TO
 
 ROOT = Path(__file__).parents[2]
@@ -282,7 +282,7 @@ class OrdersRun:
         return [sys.executable, "-m", "minuet", *arguments, *where]
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), ledger.VARIABLE: str(self._ledger)}
+        return {**os.environ, "PYTHONPATH": str(ROOT), effects.VARIABLE: str(self._ledger)}
 
 
 @contextmanager

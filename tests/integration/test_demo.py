@@ -89,19 +89,30 @@ def found(folder: Path, *arguments: str, bootstrap: str = "") -> dict[str, Any]:
 def test_the_demo_runs_on_its_own_broker_and_a_second_run_adds_to_the_first(
     folder: Path, trap: str
 ) -> None:
-    first = found(folder, "--rate", "0", bootstrap=trap)
-    assert (first["ok"], first["orders"], first["verify"]["sagas"]) == (True, ORDERS, ORDERS)
-    outcomes = {each["name"]: each["orders"] for each in first["outcomes"]}
+    first = found(folder, "--rate", "0", "--seed", "7", bootstrap=trap)
+    orders, refunds = (first["workflows"][name] for name in ("orders", "refunds"))
+    assert (first["ok"], first["orders"], orders["sagas"], first["seed"]) == (
+        True,
+        ORDERS,
+        ORDERS,
+        7,
+    )
+    outcomes = {each["name"]: each["sagas"] for each in orders["outcomes"]}
     assert sum(outcomes.values()) == ORDERS
     assert outcomes.keys() >= {"completed", "PaymentDeclined", "ShipmentRefused"}
-    assert first["ledger"]["ok"]
+    assert min(refunds["sagas"], orders["ledger"]["effects"], refunds["ledger"]["effects"]) > 0
+    assert (first["rotten"], first["letters"]) == (3, 3)
+    assert first["recovery"]["in_flight"] > 0
+    happened = " ".join(each["text"] for each in first["troubles"])
+    assert all(text in happened for text in ("503", "kill -9", "rotten", "successor", "is back"))
     assert Broker(folder).running() == first["bootstrap"]
 
-    code, out, errors = run(folder, "--rate", "500", bootstrap=trap)
+    code, out, errors = run(folder, "--rate", "500", "--calm", bootstrap=trap)
     assert code == 0, errors
-    assert f"{2 * ORDERS} sagas" in out
-    assert "sagas/s" in out
-    assert "each key once" in out
+    assert f"{2 * ORDERS + 2} sagas" in out  # two of the rotten records begin one
+    assert "orders/s" in out
+    assert "each once" in out
+    assert "kill -9" not in out
     assert "Kafka goes on at" in out
     assert "dev down" in out
     place = Connection(first["bootstrap"])
@@ -139,17 +150,19 @@ def test_ctrl_c_leaves_no_worker_and_no_broker_that_it_started(folder: Path) -> 
     said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, said
     assert Broker(folder).running() is None
-    for log in (folder / ".minuet" / "demo").glob("worker-*.log"):
+    logs = list((folder / ".minuet" / "demo").glob("worker*.log"))
+    assert len(logs) == 2
+    for log in logs:
         assert '"state": "stopped"' in log.read_text(encoding="utf-8")
 
 
 def test_down_stops_the_broker_at_the_end(folder: Path) -> None:
-    assert found(folder, "--rate", "0", "--down")["ok"]
+    assert found(folder, "--rate", "0", "--calm", "--down")["ok"]
     assert Broker(folder).running() is None
 
 
 def test_a_broker_that_was_typed_is_used_and_left_alone(folder: Path, kafka: str) -> None:
-    result = found(folder, "--rate", "0", "--bootstrap", kafka)
+    result = found(folder, "--rate", "0", "--calm", "--bootstrap", kafka)
     assert (result["ok"], result["bootstrap"]) == (True, kafka)
     assert Broker(folder).running() is None
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from coordinators.orders import orders as shipped
+from bench.effects import orders as shipped
 
 ANSWERS_AFTER_S = 0.05
 

@@ -6,8 +6,6 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from minuet import Context
 from schemas.orders import (
     FraudCleared,
@@ -56,11 +54,6 @@ def order(**other: Any) -> OrderPlaced:
         "country": "SE",
     }
     return OrderPlaced(**(fields | other))
-
-
-@pytest.fixture(autouse=True)
-def no_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ORDERS_LEDGER", raising=False)
 
 
 def test_stock_that_is_there_is_reserved() -> None:

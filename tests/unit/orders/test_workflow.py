@@ -1,15 +1,11 @@
-"""The shipped workflow, its thousand orders, and the ledger of what was done."""
+"""The shipped workflow, its thousand orders, and what its services say."""
 
 from __future__ import annotations
 
 import asyncio
 import runpy
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from minuet import Context
 from minuet.contracts.codec import Codec
@@ -22,7 +18,6 @@ from schemas.orders import (
     ReleaseStock,
     StockReserved,
 )
-from streams.orders import ledger
 from streams.orders.book_shipment import book_shipment
 from streams.orders.charge_payment import charge_payment
 from streams.orders.reserve_stock import reserve_stock
@@ -113,28 +108,3 @@ async def _fate(order: OrderPlaced) -> str:
     if not isinstance(charged, PaymentCharged):
         return type(charged).__name__
     return type(await book_shipment(charged, order, SimulatedShipping(), ctx)).__name__
-
-
-# The ledger
-
-
-def effects(file: Path) -> list[tuple[str, str, str, int]]:
-    with closing(sqlite3.connect(file)) as connection:
-        return connection.execute("SELECT * FROM effects ORDER BY key").fetchall()
-
-
-def test_an_effect_is_one_row_for_each_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "effects.sqlite"
-    monkeypatch.setenv(ledger.VARIABLE, str(file))
-    ledger.write("charge", "order-1", "a")
-    ledger.write("charge", "order-1", "a")
-    ledger.write("refund", "order-1", "b")
-    assert effects(file) == [("a", "charge", "order-1", 2), ("b", "refund", "order-1", 1)]
-
-
-def test_what_was_refused_is_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "effects.sqlite"
-    monkeypatch.setenv(ledger.VARIABLE, str(file))
-    asyncio.run(SimulatedWarehouse().reserve("order-1", "lamp", 2, key="a"))
-    asyncio.run(SimulatedWarehouse().reserve("order-2", "lamp", 99, key="b"))
-    assert effects(file) == [("a", "reserve", "order-1", 1)]
