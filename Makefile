@@ -28,7 +28,7 @@ bench: .venv/compiled.stamp  ## the figures of this machine, the hot path compil
 	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.venv/compiled $(BIN)/minuet bench
 
 docs: .venv/docs.stamp  ## the pages as a site, in .venv/site; fails on a broken link
-	.venv/docs/bin/mkdocs build --strict
+	.venv/docs/bin/python -m mkdocs build --strict
 
 clean:  ## back to a fresh clone; stops the project's broker and forgets its data
 	@test ! -d .minuet/broker || $(BIN)/minuet dev down
@@ -37,7 +37,7 @@ clean:  ## back to a fresh clone; stops the project's broker and forgets its dat
 lock:  ## the lock files anew, from pyproject.toml
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group check --constraint requirements.lock --output-file requirements-check.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group docs --output-file requirements-docs.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group docs --constraint requirements.lock pyproject.toml --output-file requirements-docs.lock
 
 .venv/bin/pip:
 	@$(PYTHON) -c "import sys; sys.exit($(OLD))"

@@ -69,7 +69,7 @@ def run(
 
     Args:
         workflow: its name, as pyproject.toml has it, or the workflow itself.
-        events: that begin sagas.
+        events: that begin sagas, or come from outside, in this order.
         resources: class -> what the steps get for it, in the place of its simulated form.
         seed: of what is drawn, such as the part of a wait that is chance.
 

@@ -1,13 +1,15 @@
 """A page of the docs as a reader follows it: its files are written, its commands typed, in order.
 
 `title="place"` names a file. A `console` block has commands (`$ …`) and what they print; `…` stands
-for anything, and what only looks is asked again until it prints that. `<!-- install -->` before a
-block: left out where the environment is there; `<!-- second terminal -->`: runs beside the rest.
+for anything, and what only looks is asked again until it prints that. A remark before a block:
+`<!-- install -->` or `<!-- broker -->`, left out where an environment, or a broker, is there;
+`<!-- second terminal -->`, runs beside the rest; `<!-- not run: why -->`.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,7 +19,10 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from tests.installed import ROOT
+
 PATIENCE_S = 120
+NOT_RUN = "not run: "  # a remark before a block, with the reason
 _TITLE = re.compile(r'title="([\w./-]+)"')
 _LOOKS = re.compile(r"minuet (saga (list|show|history)|incidents list|verify)")
 
@@ -35,8 +40,11 @@ class Block:
     def commands(self) -> Iterator[tuple[str, str]]:
         """Each command and what it prints."""
         for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
-            command, _, printed = part.partition("\n")
-            yield command, printed.strip()
+            lines = part.splitlines()
+            typed = 1
+            while typed < len(lines) and _goes_on("\n".join(lines[:typed])):
+                typed += 1
+            yield "\n".join(lines[:typed]), "\n".join(lines[typed:]).strip()
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -55,6 +63,26 @@ def blocks(page: Path) -> Iterator[Block]:
             remark = ""
 
 
+PAGES = [ROOT / "README.md", ROOT / "bench" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCKS = [(page, block) for page in PAGES for block in blocks(page)]
+
+
+def of(language: str) -> Iterator[tuple[str, Block]]:
+    """The blocks in a language that are not left out, each with its place."""
+    for page, block in BLOCKS:
+        if block.language == language and not block.remark.startswith(NOT_RUN):
+            yield f"{page.relative_to(ROOT)}:{block.line}", block
+
+
+def _goes_on(command: str) -> bool:
+    """Whether the shell waits for the rest of a command."""
+    try:
+        shlex.split(command, comments=True)
+    except ValueError:  # within quotes
+        return True
+    return command.endswith("\\")
+
+
 def prints(expected: str, said: str) -> bool:
     """Whether that was said, as the page has it."""
     said = "\n".join(" ".join(line.split()) for line in said.strip().splitlines())
@@ -69,12 +97,12 @@ class Reader:
     Args:
         folder: to begin in.
         env: the variables of the shell.
-        installed: Minuet is there already: leave the blocks out that install it.
+        there: the remarks of blocks to leave out, for what they make is there.
     """
 
     folder: Path
     env: dict[str, str]
-    installed: bool = True
+    there: frozenset[str]
     typed: int = 0
     _state: Path = field(init=False)
     _beside: ExitStack = field(init=False, default_factory=ExitStack)
@@ -93,9 +121,7 @@ class Reader:
                 elif block.remark == "second terminal":
                     ((command, printed),) = block.commands()
                     self._start(command, printed, where)
-                elif block.language == "console" and not (
-                    self.installed and block.remark == "install"
-                ):
+                elif block.language == "console" and block.remark not in self.there:
                     for command, printed in block.commands():
                         self._type(command, printed, where)
 

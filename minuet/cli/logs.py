@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 from enum import StrEnum
@@ -34,7 +35,8 @@ def set_up(shape: LogFormat, *, verbose: bool) -> None:
         ends.append(structlog.processors.EventRenamer("message"))
         ends.append(structlog.processors.JSONRenderer())
     else:
-        ends.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        ends.append(structlog.dev.ConsoleRenderer(colors=colours))
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=ends)

@@ -52,8 +52,8 @@ After Ctrl-C, a kill or a lost broker the same command goes on where it stopped,
 a file that still begins with the same lines. A topic is read to where it ends now, each record \
 under an id of its own; the next run goes on there.
 
-Exit 1 when a line was rejected, in conflict or not acknowledged; 130 after Ctrl-C, which still \
-waits for what was sent.
+Exit 1 when a line was rejected, in conflict or not acknowledged; 130 after Ctrl-C and 143 after \
+SIGTERM, which both still wait for what was sent.
 
 Example: minuet publish orders OrderPlaced --file orders.jsonl --rejects bad.jsonl
 
@@ -64,7 +64,7 @@ Example: minuet publish orders OrderPlaced --file all.jsonl --where 'country == 
 """
 _INTERRUPTED = "interrupted"
 _EXIT_INTERRUPTED = 130
-_EXIT_TERMINATED = 143
+EXIT_TERMINATED = 143
 
 
 def register(app: typer.Typer) -> None:
@@ -203,7 +203,7 @@ def _interrupts(batch: Batch) -> Iterator[dict[str, int]]:
     ended: dict[str, int] = {}
 
     def stop(number: int, _: FrameType | None) -> None:
-        ended["code"] = _EXIT_INTERRUPTED if number == signal.SIGINT else _EXIT_TERMINATED
+        ended["code"] = _EXIT_INTERRUPTED if number == signal.SIGINT else EXIT_TERMINATED
         if batch.reading:
             raise KeyboardInterrupt
         batch.stop(_INTERRUPTED)

@@ -78,9 +78,13 @@ def heads() -> Iterator[str]:
 
 
 def line(along: str, way: str, *, ends: bool = True) -> str:
-    """An arrow, drawn from its head: so the dashes of those that run together fall together."""
+    """An arrow; those of failures, which run together to one head, are drawn from there.
+
+    So the dashes of arrows that share a part of their way fall together.
+    """
     dashed = "" if way == "forward" else ' stroke-dasharray="6 4"'
-    head = f' marker-start="url(#to-{way})"' if ends else ""
+    side = "start" if way == "fails" else "end"
+    head = f' marker-{side}="url(#to-{way})"' if ends else ""
     return f'<path class="a" d="{along}" stroke="{WAYS[way]}"{dashed}{head}/>'
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from minuet.description import marks
 from minuet.description.marks import FAINT, GOOD, INK, PAPER, RULE
 from minuet.description.measures import MARGIN, name_width, note_width
-from minuet.description.parts import COMPENSATED, COMPLETED, Picture, short
+from minuet.description.parts import CANCELLED, COMPENSATED, COMPLETED, Picture, short
 from minuet.spec.model import Spec
 
 _CELL, _TOP, _LEGEND, _LEAST = 26, 84, 44, 420
@@ -29,7 +29,7 @@ def cells(spec: Spec) -> Cells:
         found |= {(event, step.name): "says" for event in step.says}
         found |= {(short(resource), step.name): "uses" for resource in step.resources}
     said = [undo.request for undo in spec.undo] + [deadline.type for deadline in spec.deadlines]
-    read = [spec.completes, *spec.fails, *(undo.outcome for undo in spec.undo)]
+    read = [spec.completes, CANCELLED, *spec.fails, *(undo.outcome for undo in spec.undo)]
     read += [event for deadline in spec.deadlines for event in (deadline.after, deadline.unless)]
     found |= {(event, COORDINATOR): "acts" for event in read}
     found |= {(event, COORDINATOR): "says" for event in (*said, COMPLETED, COMPENSATED)}

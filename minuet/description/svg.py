@@ -43,7 +43,8 @@ def svg(picture: Picture) -> str:
 def _arrows(layout: Layout) -> Iterator[str]:
     """First those of failures, over them the others, each with a pale edge where they cross."""
     for way in ("fails", "undo", "forward"):
-        lines = {a: marks.path(p[::-1]) for a, p in layout.lines.items() if a.way == way}
+        turn = -1 if way == "fails" else 1
+        lines = {a: marks.path(p[::turn]) for a, p in layout.lines.items() if a.way == way}
         yield from (f'<path class="h" d="{along}"/>' for along in lines.values())
         for arrow, along in lines.items():
             ends = way == "fails" or not layout.boxes[arrow.target].gated
@@ -115,7 +116,7 @@ def _gate(box: Box, card: Card) -> Iterator[str]:
     start, end = (bar, box.x + box.width) if card.below else (bar + 6, box.x)
     height = ports[-1] - ports[0] + 18
     yield marks.box(bar, ports[0] - 9, 6, height, WAYS[way], WAYS[way], rounded=3)
-    yield marks.line(f"M{end:g} {middle:g}L{start:g} {middle:g}", way)
+    yield marks.line(f"M{start:g} {middle:g}L{end:g} {middle:g}", way)
     yield marks.text((start + end) / 2 - (0 if card.below else 3), middle - 6, "and", "m", 18)
 
 
@@ -142,8 +143,8 @@ def _legend(picture: Picture, width: float, top: float) -> tuple[list[str], floa
         "completes": (_square(GOOD, 4), "completes the saga"),
         "fails": (_dot(BAD), "fails the saga"),
         "request": (_dot(BACK), "asked for by the coordinator, and done"),
-        "forward": (marks.line("M26 0L0 0", "forward"), "leads to"),
-        "undo": (marks.line("M26 0L0 0", "undo"), "undo path"),
+        "forward": (marks.line("M0 0L26 0", "forward"), "leads to"),
+        "undo": (marks.line("M0 0L26 0", "undo"), "undo path"),
     }
     found, x, y = [], float(measures.MARGIN), top
     for key, (sample, words) in samples.items():

@@ -90,7 +90,8 @@ def read_committed(folder: Path) -> Committed:
         elif version := _read(file, problems):
             versions.setdefault(version.event, []).append(version)
     there = {f"{file.parent.name}/{file.name}" for file in found}
-    problems += [f"{folder / place}: lost" for place in digests if place not in there]
+    mend = f"take it back; if nothing was published yet, delete {folder} and export anew"
+    problems += [f"{folder / place}: lost; {mend}" for place in digests if place not in there]
     for event, known in versions.items():
         if [version.number for version in known] != list(range(1, len(known) + 1)):
             problems.append(f"{folder / event}: a version is missing between v1 and the last")

@@ -81,7 +81,10 @@ class Wish:
         workflow = projects.load(self.workflow, self.project)
         events = begin_events(workflow, self.file)
         if len(events) < self.sagas:
-            message = f"{self.file} holds {len(events)} events, fewer than --sagas {self.sagas}"
+            message = (
+                f"{self.file} holds {len(events)} events, fewer than --sagas {self.sagas}: "
+                f"add some, or type --sagas {max(1, len(events))}"
+            )
             raise UsageError(message)
         return workflow, events
 

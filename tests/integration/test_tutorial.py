@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 PAGE = ROOT / "docs" / "tutorial" / "first-workflow.md"
 
 
-def follow(folder: Path, env: dict[str, str], *, installed: bool) -> None:
-    reader = Reader(folder, env, installed=installed)
+def follow(folder: Path, env: dict[str, str], *there: str) -> None:
+    reader = Reader(folder, env, frozenset(there))
     try:
         reader.follow(PAGE)
     finally:
@@ -27,14 +27,14 @@ def follow(folder: Path, env: dict[str, str], *, installed: bool) -> None:
 
 
 def test_the_tutorial_ends_green(newcomer: Path, tmp_path: Path) -> None:
-    follow(tmp_path, environ(newcomer), installed=True)
+    follow(tmp_path, environ(newcomer), "install")
 
 
 @pytest.mark.slow
 def test_the_tutorial_ends_green_with_its_own_installing(wheel: Path, tmp_path: Path) -> None:
     env = environ()
     env["PIP_FIND_LINKS"] = f"{wheel.parent} {env.get('PIP_FIND_LINKS', '')}"
-    follow(tmp_path, env, installed=False)
+    follow(tmp_path, env)
 
 
 def test_every_block_of_the_tutorial_is_a_file_or_is_typed() -> None:

@@ -52,7 +52,6 @@ def place(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=place(path))
 
@@ -78,13 +77,20 @@ def functions(node: ast.AST) -> Iterator[Function]:
             yield from functions(each)
 
 
+@cache
+def bodies_of(path: Path) -> dict[str, int]:
+    """Kept, and the tree is not: hundreds of trees at once keep the garbage collector busy."""
+    found = functions(tree(path))
+    return {f"{place(path)}:{node.lineno} {node.name}": body_lines(node) for node in found}
+
+
 def bodies(paths: Iterable[Path], least: int = 0) -> dict[str, int]:
     """The lines of each function body, in modules that have more than `least`."""
     return {
-        f"{place(path)}:{node.lineno} {node.name}": body_lines(node)
+        name: size
         for path in paths
         if module_lines(path) > least
-        for node in functions(tree(path))
+        for name, size in bodies_of(path).items()
     }
 
 

@@ -1,57 +1,29 @@
-"""What the README shows is run: its files are written to a folder, and the workflow is used."""
+"""The README and the links of every page; what its example does is tested where index.md's is."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+from tests.pages import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-FILE = re.compile(r"```(?:python|toml)\n# (?P<place>[\w./]+)\n(?P<text>.*?)```", re.DOTALL)
-
-LOAD = """
-from minuet import Context
-from minuet.spec.project import load
-
-workflow = load("trips")
-print(*sorted(workflow.steps))
-
-from schemas.trips import CardRefused, SeatHeld, TripRequested
-from streams.trips.pay_fare import pay_fare
-from streams.trips.resources import Cards
-
-trip = TripRequested(trip_id="t1", traveller="Ada", fare_cents=60_000)
-context = Context(saga_id="t1", slot="s1")
-assert isinstance(pay_fare(SeatHeld(seat="12A"), trip, Cards(), context), CardRefused)
-"""
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    write(tmp_path, {match["place"]: match["text"] for match in FILE.finditer(README)})
-    return tmp_path
-
-
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    for place, text in files.items():
-        path = folder / place
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        for package in path.relative_to(folder).parents[:-1]:
-            (folder / package / "__init__.py").touch()
-
-
-def test_the_workflow_of_the_readme_can_be_assembled_and_its_steps_called(project: Path) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", LOAD], cwd=project, check=False, capture_output=True, text=True
+def test_the_readme_shows_the_example_that_index_shows_and_a_test_follows() -> None:
+    readme, index = (
+        [block.text for block in blocks(page) if block.title or "try_it" in block.text]
+        for page in (ROOT / "README.md", ROOT / "docs" / "index.md")
     )
-    assert run.stderr == ""
-    assert run.stdout.split() == ["hold_seat", "pay_fare", "release_seat"]
+    assert len(readme) == 4
+    assert readme == index
+
+
+def test_every_folder_that_the_readme_names_is_there() -> None:
+    layout = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Layout")[2]
+    folders = re.findall(r"`(\w+)/`", layout.partition("## ")[0])
+    assert len(folders) > 5
+    assert [name for name in folders if not (ROOT / name).is_dir()] == []
 
 
 def test_every_file_that_the_readme_and_the_docs_link_to_is_there() -> None:
@@ -73,9 +45,9 @@ def test_every_decision_is_in_the_index() -> None:
     assert len({page[:4] for page in pages}) == len(pages), "two pages have one number"
 
 
-def test_every_page_of_the_guide_is_in_the_nav_of_the_site() -> None:
+def test_every_page_is_in_the_nav_of_the_site() -> None:
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    pages = {
-        p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs" / "guide").glob("*.md")
-    }
-    assert {page for page in pages if f"- {page}\n" not in nav} == set()
+    below = (ROOT / "docs").rglob("*.md")
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in below}
+    pages = {page for page in pages if not re.match(r"decisions/\d", page)}
+    assert {page for page in pages if not re.search(rf"[-:] {page}\n", nav)} == set()

@@ -51,3 +51,14 @@ def test_an_exception_is_its_type_and_its_place(
     assert "ValueError" in text
     assert "test_logs.py" in text
     assert "4111" not in text
+
+
+def test_colours_are_for_terminals_that_want_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for terminal, wish, coloured in ((True, "", True), (True, "1", False), (False, "", False)):
+        monkeypatch.setattr("sys.stderr.isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setenv("NO_COLOR", wish)
+        set_up(LogFormat.CONSOLE, verbose=False)
+        logging.getLogger("minuet").warning("hot")
+        assert ("\x1b[" in capsys.readouterr().err) is coloured

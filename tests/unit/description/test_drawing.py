@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations, pairwise
+from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree
 
@@ -18,6 +21,7 @@ from minuet.description.mermaid import mermaid
 from minuet.description.parts import View
 from minuet.description.picture import picture
 from minuet.description.svg import svg
+from minuet.scaffold import create
 from minuet.spec.model import Spec
 from tests.unit.core.story import step
 from tests.unit.description.specs import CLAIMS, ROOT, events, long_names, many, shipped
@@ -196,3 +200,12 @@ def test_the_pictures_of_the_docs_are_those_of_the_workflows(name: str) -> None:
     for file, document in drawn.items():
         committed = (ROOT / "docs" / "guide" / file).read_text(encoding="utf-8")
         assert committed == document, "write it again: the command stands in docs/guide/diagrams.md"
+
+
+def test_a_new_project_is_drawn(tmp_path: Path) -> None:
+    create("bookings", tmp_path)
+    command = [sys.executable, "-P", "-m", "minuet", "diagram", "bookings", "--format", "svg"]
+    folder = tmp_path / "bookings"
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    named = {each.text for each in ElementTree.fromstring(done.stdout).iter(f"{SVG}text")}
+    assert {"bookings", "SagaCompleted", "SagaCompensated"} <= named
