@@ -32,6 +32,7 @@ COMMANDS = {
     "simulate": "Run a workflow in virtual time, with faults drawn from a seed, many seeds over.",
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
     "diagram": "Draw a workflow: the happy path, the undo path, and who needs what.",
+    "asyncapi": "Describe a workflow's topics and events as an AsyncAPI 3.0 document.",
     "bench": (
         "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."
     ),
@@ -41,6 +42,7 @@ COMMANDS = {
     "dev": "The project's own broker: a real Kafka on this machine, with nothing to install.",
     "topics": "The topics of a workflow.",
     "schemas": "The schemas of a workflow's events.",
+    "spec": "What a workflow is, as plain data, and how two versions of it differ.",
     "saga": "Look at sagas, and act on one.",
     "incidents": "What waits for a person.",
     "dead-letters": "Records that could not be handled.",

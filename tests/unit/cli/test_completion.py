@@ -29,6 +29,8 @@ def offered(words: str) -> list[str]:
     [
         ("topics plan o", {"orders"}),
         ("schemas check o", {"orders"}),
+        ("diagram r", {"refunds"}),
+        ("spec diff o", {"orders"}),
         ("worker orders --only ch", {"charge_payment"}),
         ("worker orders --only coord", {"coordinator"}),
         ("publish orders OrderP", {"OrderPlaced"}),

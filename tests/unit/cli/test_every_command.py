@@ -64,7 +64,9 @@ def test_with_json_a_failure_is_one_document_too(
     found = json.loads(said.out)
     assert (found["exit"], end.value.code) == (2, 2)
     assert said.err == f"minuet: {found['error']}\n"
-    assert re.search("no such f|either --data|cannot be the name", found["error"], re.IGNORECASE)
+    assert re.search(
+        "no such f|either --data|--against|cannot be the name", found["error"], re.IGNORECASE
+    )
 
 
 def test_so_is_a_wrong_command_line(

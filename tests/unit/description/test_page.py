@@ -1,4 +1,4 @@
-"""The commands that docs/guide/diagrams.md shows do what it shows."""
+"""The commands that docs/guide/diagrams.md and spec.md show do what is shown."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from minuet.cli import main
 from tests.pages import blocks, prints
 from tests.unit.description.specs import ROOT
 
-PAGE = ROOT / "docs" / "guide" / "diagrams.md"
+GUIDE = ROOT / "docs" / "guide"
 
 
 def shown() -> Iterator[tuple[str, str]]:
-    for block in blocks(PAGE):
-        if block.language == "console":
-            yield from block.commands()
+    for page in ("diagrams.md", "spec.md"):
+        for block in blocks(GUIDE / page):
+            if block.language == "console":
+                yield from block.commands()
 
 
 @pytest.mark.parametrize(("command", "printed"), list(shown()))
@@ -35,4 +36,4 @@ def test_a_command_of_the_page_says_what_the_page_says(
     expected = "\n".join(" ".join(line.split()) for line in printed.splitlines())
     assert prints(expected, found.stdout), found.stdout
     for each in (tmp_path / "docs" / "guide").iterdir():
-        assert each.read_bytes() == (PAGE.parent / each.name).read_bytes()
+        assert each.read_bytes() == (GUIDE / each.name).read_bytes()

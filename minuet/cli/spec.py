@@ -1,0 +1,195 @@
+"""`minuet spec show|diff`: what a workflow is, as plain data, and how two versions of it differ."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+from zipfile import ZipFile
+
+import typer
+
+from minuet.cli.arguments import WorkflowArgument, offer_workflows
+from minuet.cli.columns import columns
+from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
+from minuet.description.difference import Difference, differences
+from minuet.duration import written
+from minuet.errors import UsageError
+from minuet.spec import project as projects
+from minuet.spec.model import Spec
+from minuet.spec.plain import as_plain, from_plain
+
+_SHOW = """Show a workflow as plain data: its table, its steps, and the version of the whole.
+
+Example: minuet spec show orders --json > orders.json
+"""
+_DIFF = """Say how two versions of a workflow differ, and what that means for sagas in flight.
+
+The other version is a revision of the project's git repository, or a file that `minuet spec show \
+--json` wrote; of two files the first is the older one. A revision is unpacked to a temporary \
+folder, and its modules are imported there. Exit 1 when something differs.
+
+\b
+Examples:
+  minuet spec diff orders --against v1.4
+  minuet spec diff before.json after.json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    about = "What a workflow is, as plain data, and how two versions of it differ."
+    group = typer.Typer(help=about, no_args_is_help=True)
+    group.command("show", help=_SHOW)(show)
+    group.command("diff", help=_DIFF)(diff)
+    app.add_typer(group, name="spec")
+
+
+def show(
+    workflow: WorkflowArgument, json: JsonOption = False, project: ProjectOption = None
+) -> None:
+    """Print the spec."""
+    spec = projects.load(workflow, project).spec
+    if json:
+        print_json(as_plain(spec))
+        return
+    for line in _table(spec):
+        typer.echo(line)
+
+
+def diff(
+    workflow: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORKFLOW|FILE", help="As pyproject.toml names it, or an older spec's file.",
+            autocompletion=offer_workflows,
+        ),
+    ],
+    newer: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="The newer one, when the first is a file.")
+    ] = "",
+    against: Annotated[
+        str, typer.Option("--against", metavar="REVISION|FILE", help="The older version.")
+    ] = "",
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:  # fmt: skip
+    """Compare, and print the differences."""
+    if bool(newer) == bool(against):
+        message = "name the older version with --against REVISION|FILE, or type two files"
+        raise UsageError(message)
+    if newer:
+        old, new = _of_file(Path(workflow)), _of_file(Path(newer))
+    else:
+        new = projects.load(workflow, project).spec
+        file = Path(against)
+        old = _of_file(file) if file.is_file() else _of_revision(workflow, against, project)
+    found = differences(old, new)
+    if json:
+        print_json(
+            {
+                "workflow": new.name,
+                "old": old.version,
+                "new": new.version,
+                "differences": [asdict(each) for each in found],
+            }
+        )
+    else:
+        for line in _told(old, new, found):
+            typer.echo(line)
+    if found:
+        raise typer.Exit(1)
+
+
+def _of_file(file: Path) -> Spec:
+    try:
+        return from_plain(file.read_bytes(), str(file))
+    except OSError as error:
+        message = f"{file} cannot be read: {error.strerror or error}"
+        raise UsageError(message) from error
+
+
+def _of_revision(workflow: str, revision: str, project: Path | None) -> Spec:
+    """The spec as it was at a revision: imported by a child, out of a folder of its own.
+
+    Raises:
+        UsageError: there is no such revision, or its workflow is written wrong.
+    """
+    folder = project_folder(project)
+    inside = _git(folder, revision, "rev-parse", "--show-prefix").decode().strip()
+    commit = _git(folder, revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{}}")
+    top = _git(folder, revision, "rev-parse", "--show-toplevel").decode().strip()
+    packed = _git(Path(top), revision, "archive", "--format=zip", commit.decode().strip())
+    with TemporaryDirectory() as there:
+        with ZipFile(io.BytesIO(packed)) as archive:
+            archive.extractall(there)
+        show_it = ["-m", "minuet", "spec", "show", workflow, "--json"]
+        command = [sys.executable, "-P", *show_it, "--project", str(Path(there) / inside)]
+        done = subprocess.run(command, cwd=there, capture_output=True, check=False)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().removeprefix("minuet: ")
+            message = f"{workflow} as it was at {revision}: {said.replace(there, revision)}"
+            raise UsageError(message)
+        return from_plain(done.stdout, f"{workflow} at {revision}")
+
+
+def _git(folder: Path, revision: str, *words: str) -> bytes:
+    try:
+        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, check=True)
+    except FileNotFoundError:
+        message = f"{revision} is no file, and there is no git to ask for a revision"
+        raise UsageError(message) from None
+    except subprocess.CalledProcessError as failed:
+        said = failed.stderr.decode(errors="replace").strip().splitlines()
+        why = said[0] if said else "git says nothing"
+        message = f"{revision} is no file, and no revision of {folder}: {why}"
+        raise UsageError(message) from None
+    return done.stdout
+
+
+def _table(spec: Spec) -> Iterator[str]:
+    yield f"{spec.name}, version {spec.version}"
+    undo = ", all at once" if spec.parallel_undo else ""
+    rows = [("key", spec.key), ("begins", spec.begins), ("pivot", spec.pivot or "none")]
+    rows += [("completes", spec.completes), *(("fails", event) for event in spec.fails)]
+    rows += [
+        ("undo", f"{u.outcome}, asked for by {u.request}, done by {u.undone}{undo}")
+        for u in spec.undo
+    ]
+    rows += [
+        ("deadline", f"{d.type}, {written(d.within_ms)} after {d.after}, unless {d.unless}")
+        for d in spec.deadlines
+    ]
+    rows += [("partitions", str(spec.partitions))]
+    yield from columns(("row", "is"), rows)
+    yield ""
+    steps = [
+        (
+            step.name,
+            ", ".join(" | ".join(types) for types in step.needs),
+            " | ".join(step.says),
+            step.retry.attempts,
+            written(step.timeout_ms),
+            step.breaker,
+        )
+        for step in spec.steps
+    ]
+    yield from columns(("step", "needs", "says", "attempts", "timeout", "breaker"), steps)
+
+
+def _told(old: Spec, new: Spec, found: list[Difference]) -> Iterator[str]:
+    if not found:
+        yield f"{new.name}: nothing differs, both are version {new.version}"
+        return
+    for each in found:
+        yield f"{each.safety:7}  {each.what}"
+        yield f"         sagas in flight: {each.in_flight}"
+    count = len(found)
+    worst = next(s for s in ("unsafe", "careful", "safe") if any(d.safety == s for d in found))
+    many = "difference" if count == 1 else "differences"
+    yield f"{new.name}: {count} {many} from {old.version} to {new.version}, in all {worst}"
