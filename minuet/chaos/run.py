@@ -164,27 +164,35 @@ class _Scene:
         """Publish, and make faults, until the time is over."""
         wish, state = self.wish, self.state
         self.stages.stage(f"{wish.rate:g} sagas/s for {wish.seconds - state.elapsed_s:.0f} s")
-        faults = plan(wish.seed, wish.every_s, wish.kinds)
-        due = next(fault for fault in faults if fault.at_s >= state.elapsed_s)
-        before, began, saved = state.elapsed_s, time.monotonic(), 0.0
         up = Upstream(
             self.connection, wish.workflow, wish.events, wish.rate, self.acked, state.sent
         )
-        with up:
-            while state.elapsed_s < wish.seconds:
-                self.faults.look()
-                if state.elapsed_s >= due.at_s:
-                    self._make(due)
-                    due = next(faults)
-                time.sleep(_LOOK_S)
-                state.elapsed_s, state.sent = before + time.monotonic() - began, up.sent
-                self.stages.look(state.elapsed_s, state.sent, len(state.faults))
-                if time.monotonic() - saved > _SAVE_S:
-                    state.save(self.file)
-                    saved = time.monotonic()
-            self.stages.stage("mending everything")
-            self._until("all is mended", lambda: self.faults.quiet)
-        state.save(self.file)
+        try:
+            with up:
+                self._play(up)
+                self.stages.stage("mending everything")
+                self._until("all is mended", lambda: self.faults.quiet)
+        finally:  # broken off, it is gone on with from here
+            state.sent = up.sent
+            state.save(self.file)
+
+    def _play(self, up: Upstream) -> None:
+        """Make what the plan says until the time is over."""
+        wish, state = self.wish, self.state
+        faults = plan(wish.seed, wish.every_s, wish.kinds)
+        due = next(fault for fault in faults if fault.at_s >= state.elapsed_s)
+        before, began, saved = state.elapsed_s, time.monotonic(), 0.0
+        while state.elapsed_s < wish.seconds:
+            self.faults.look()
+            if state.elapsed_s >= due.at_s:
+                self._make(due)
+                due = next(faults)
+            time.sleep(_LOOK_S)
+            state.elapsed_s, state.sent = before + time.monotonic() - began, up.sent
+            self.stages.look(state.elapsed_s, state.sent, len(state.faults))
+            if time.monotonic() - saved > _SAVE_S:
+                state.save(self.file)
+                saved = time.monotonic()
 
     def settle(self) -> float:
         """Wait until every saga has ended; returns how long that took, in seconds."""
