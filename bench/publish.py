@@ -28,7 +28,7 @@ from typing import Any
 from bench.effects import VARIABLE
 from minuet.bench.measures import load, loads
 from minuet.bench.place import own_broker
-from minuet.demo.children import Children
+from minuet.children import Children
 from minuet.event.record import ID, TYPE
 from minuet.kafka.connection import Connection
 from minuet.kafka.following import follow

@@ -85,7 +85,10 @@ def _goes_on(command: str) -> bool:
 
 def prints(expected: str, said: str) -> bool:
     """Whether that was said, as the page has it."""
-    said = "\n".join(" ".join(line.split()) for line in said.strip().splitlines())
+    expected, said = (
+        "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
+        for text in (expected, said)
+    )
     parts = [re.escape(part) for part in expected.split("…")]
     return not expected or re.fullmatch(".*".join(parts), said, re.DOTALL) is not None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from minuet.demo.children import Children
+from minuet.children import Children
 from minuet.demo.following import Tail, follow_until
 from minuet.demo.publishing import Publishing, orders_of
 from minuet.demo.result import Ended, Recovery, Result

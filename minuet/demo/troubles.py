@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.request import Request, urlopen
 
-from minuet.demo.children import Children
+from minuet.children import Children
 from minuet.errors import MinuetError
 from minuet.event.record import DIGEST, ID, SCHEMA, SCHEMA_PREFIX, TYPE
 from minuet.kafka.connection import Connection

@@ -40,6 +40,15 @@ def judge(
     spec: Spec, outcome: Outcome, sagas: Mapping[str, Told], effects: Sequence[Effect]
 ) -> Iterator[Violation]:
     """Yield what must not be."""
+    yield from judge_sagas(spec, sagas, effects)
+    yield from _rows(spec, outcome)
+    yield from _commits(outcome)
+
+
+def judge_sagas(
+    spec: Spec, sagas: Mapping[str, Told], effects: Sequence[Effect]
+) -> Iterator[Violation]:
+    """Yield what must not be of sagas, as their log and the effects tell it."""
     by_slot: dict[str, list[Effect]] = {}
     for effect in effects:
         by_slot.setdefault(effect.key, []).append(effect)
@@ -48,8 +57,6 @@ def judge(
         yield from _undos(spec, saga)
         yield from _order(spec, saga)
         yield from _effects(spec, saga, by_slot)
-    yield from _rows(spec, outcome)
-    yield from _commits(outcome)
 
 
 def needs_a_person(spec: Spec, saga: Told) -> bool:

@@ -1,6 +1,7 @@
 """The front page and each how-to page, followed from an empty folder by the built wheel.
 
-They share the environment and the broker; each has a workflow of its own name.
+They share the environment and the broker; each has a workflow of its own name. Pages of the
+guide that need no broker are typed in a copy of the sources.
 """
 
 from __future__ import annotations
@@ -25,6 +26,19 @@ def test_a_page_ends_green(page: Path, newcomer: Path, kafka: str, tmp_path: Pat
     folder.mkdir()
     reader = Reader(folder, env, frozenset({"install", "broker"}))
     reader.follow(page)
+    assert reader.typed > 0
+
+
+@pytest.mark.parametrize("page", ["lint", "simulate", "diagrams"])
+def test_a_page_of_the_guide_shows_what_is_said_of_orders(
+    page: str, newcomer: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sources"
+    (folder / "docs" / "guide").mkdir(parents=True)
+    for name in ("pyproject.toml", "schemas", "streams", "coordinators", "examples"):
+        (folder / name).symlink_to(ROOT / name)
+    reader = Reader(folder, environ(newcomer), frozenset())
+    reader.follow(ROOT / "docs" / "guide" / f"{page}.md")
     assert reader.typed > 0
 
 

@@ -1,4 +1,4 @@
-"""The demo's processes: the commands that everybody types, what they say in files."""
+"""Child processes: commands of Minuet as everybody types them; what they say is in files."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Children:
                 cwd=self._project,
                 env={**os.environ, **(environment or {}), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                process_group=0,  # Ctrl-C is for the demo, which stops them in its turn
+                process_group=0,  # Ctrl-C is for the parent, which stops them in its turn
             )  # fmt: skip
         self._children[name] = _Child(log, process)
 
@@ -93,17 +93,24 @@ class Children:
                 raise MinuetError(message)
             time.sleep(_LOOK_S)
 
+    def ended(self) -> dict[str, int]:
+        """Which children have ended by themselves, each with its exit code."""
+        codes = {name: child.process.poll() for name, child in self._children.items()}
+        return {name: code for name, code in codes.items() if code is not None}
+
     def check(self) -> None:
         """Raise when a child has ended.
 
         Raises:
             MinuetError: with the end of its log.
         """
-        for name, child in self._children.items():
-            code = child.process.poll()
-            if code is not None:
-                message = f"{name}: ended with exit code {code}:\n{self._tail(name)}"
-                raise MinuetError(message)
+        for name, code in self.ended().items():
+            message = f"{name}: ended with exit code {code}:\n{self._tail(name)}"
+            raise MinuetError(message)
+
+    def pid(self, name: str) -> int:
+        """The number of a child's process."""
+        return self._children[name].process.pid
 
     def stop(self, *names: str) -> None:
         """Stop children cleanly; kill what does not end."""

@@ -1,0 +1,180 @@
+"""Holds topics and ledger of a run against what was promised; shares nothing with the core.
+
+It reads the log by the second interpreter of the rules (`minuet.simulation.history`) and the ledger
+as a file. That each row of the table is the fold of the log is another question: `verify` asks it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from minuet.engines.model_broker import Stored
+from minuet.event.record import Headers
+from minuet.kafka.connection import Connection
+from minuet.kafka.offsets import watermarks
+from minuet.kafka.reading import snapshot
+from minuet.simulation.history import Told, told
+from minuet.simulation.judge import judge_sagas
+from minuet.simulation.outside import Effect
+from minuet.spec.model import Spec
+
+SHOWN_MOST = 100
+
+
+@dataclass
+class Audit:
+    """What was found.
+
+    Attributes:
+        acked: begin events that were acknowledged; `lost`: of these, not on the log.
+        sagas: on the log; `ended` by which end event, and `parked`: waiting for a person.
+        effects: in the ledger, each key once; `again`: calls beyond the first of each.
+        violations: of a promise, in words; `violated`: how many there are.
+    """
+
+    acked: int = 0
+    lost: int = 0
+    sagas: int = 0
+    ended: Counter[str] = field(default_factory=Counter)
+    parked: int = 0
+    effects: int = 0
+    again: int = 0
+    violated: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def violates(self, text: str) -> None:
+        """Note that a promise was broken."""
+        self.violated += 1
+        if len(self.violations) < SHOWN_MOST:
+            self.violations.append(text)
+
+
+@dataclass
+class Lives:
+    """When sagas began and ended, and steps answered, ms since 1970."""
+
+    sagas: list[tuple[int, int]] = field(default_factory=list)
+    answers: dict[int, list[int]] = field(default_factory=dict)
+
+    def in_flight(self, at_ms: int) -> int:
+        """How many sagas had begun and not ended."""
+        return sum(began < at_ms <= ended for began, ended in self.sagas)
+
+    def silence_ms(self, at_ms: int, patience_ms: int) -> int:
+        """The longest that a partition had no answer within `patience_ms` after a moment."""
+        longest = 0
+        for times in self.answers.values():
+            before = at_ms
+            for time in times:
+                if time > at_ms:
+                    longest = max(longest, min(time, at_ms + patience_ms) - before)
+                    before = time
+                    if time > at_ms + patience_ms:
+                        break
+        return longest
+
+
+def audit(
+    connection: Connection, spec: Spec, acked: Collection[str], ledger: Path | None
+) -> tuple[Audit, Lives]:
+    """Read everything and say what does not hold.
+
+    Args:
+        connection: where Kafka is.
+        spec: of the workflow.
+        acked: ids of begin events that were acknowledged.
+        ledger: of the services, in SQLite; None where there is none.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+    """
+    found, lives = Audit(acked=len(acked)), Lives()
+    done = _effects(ledger, spec.name, found) if ledger else {}
+    begun: set[str] = set()
+    for number, (low, _) in watermarks(connection, spec.log_topic).items():
+        log = list(_log(connection, spec, number, low))
+        sagas = told(spec, log)
+        begun |= sagas.keys()
+        answered = {said.id: said.time for one in sagas.values() for said in one.answers.values()}
+        lives.answers[number] = sorted(answered.values())
+        for key, saga in sagas.items():
+            lives.sagas.append((saga.records[0].time, saga.ended_at))
+            judge(spec, saga, done.pop(key, []), found)
+    for key in sorted(set(acked) - begun):
+        found.lost += 1
+        found.violates(f"lost: {key} was acknowledged, and is not on the log")
+    for key in sorted(done):
+        found.violates(f"effect: {key}: the ledger has effects, and the log does not know it")
+    return found, lives
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the ledger."""
+
+    key: str
+    effect: str
+    reference: str
+    undoes: str
+
+
+def judge(spec: Spec, saga: Told, rows: Sequence[Row], found: Audit) -> None:
+    """Hold one saga, and the rows of the ledger that are about it, against the promises."""
+    found.sagas += 1
+    found.ended[saga.ends[0].type if saga.ends else "none"] += 1
+    found.parked += bool(saga.parked)
+    effects = [Effect(0, row.effect, row.key) for row in rows]
+    for violation in judge_sagas(spec, {saga.key: saga}, effects):
+        found.violates(str(violation))
+    if saga.ends and rows:
+        for text in _left(saga, rows):
+            found.violates(f"effect: {saga.key}: {text}")
+
+
+def _left(saga: Told, rows: Sequence[Row]) -> Iterator[str]:
+    """What is wrong with what is left of a saga's effects when it has ended."""
+    undone = Counter(row.undoes for row in rows if row.undoes)
+    done = {row.reference: row.effect for row in rows if not row.undoes}
+    for reference, times in undone.items():
+        if reference not in done:
+            yield f"{reference} was undone, and never done"
+        elif times > 1:
+            yield f"{done[reference]} was undone {times} times"
+    left = Counter(effect for reference, effect in done.items() if reference not in undone)
+    completed = saga.ends[0].type == "SagaCompleted"
+    for effect, times in left.items():
+        if not completed:
+            yield f"it failed, and {effect} is not undone"
+        elif times > 1:
+            yield f"it completed, and {effect} is effective {times} times"
+
+
+def _effects(ledger: Path, workflow: str, found: Audit) -> dict[str, list[Row]]:
+    """The rows of a ledger, by saga."""
+    by_saga: dict[str, list[Row]] = {}
+    query = (
+        "SELECT saga, key, effect, reference, undoes, calls FROM answers "
+        "WHERE workflow = ? AND refused = ''"
+    )
+    with closing(sqlite3.connect(ledger)) as database:
+        for saga, key, effect, reference, undoes, calls in database.execute(query, (workflow,)):
+            found.effects += 1
+            found.again += calls - 1
+            by_saga.setdefault(saga, []).append(Row(key, effect, reference, undoes))
+    return by_saga
+
+
+def _log(connection: Connection, spec: Spec, number: int, low: int) -> Iterator[Stored]:
+    for message in snapshot(connection, spec.log_topic, {number: low}):
+        headers = cast("Headers", message.headers() or [])
+        if not message.key() or not headers:
+            continue  # bytes that belong to no saga
+        _, time = message.timestamp()
+        key = cast("bytes", message.key())
+        yield Stored(number, message.offset() or 0, time, key, None, headers)

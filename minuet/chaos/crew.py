@@ -1,0 +1,145 @@
+"""The workers of a run under faults: killed, stopped, more and fewer, and always started again."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+
+from minuet.children import Children
+
+_GIVEN_UP = 2  # the exit code of what no restart can mend
+
+
+class Crew:
+    """Keeps `count` workers running, whatever is done to them.
+
+    Args:
+        children: who starts them.
+        command: of a worker, after `minuet`.
+        environment: beside that of this process.
+        count: how many.
+        supervised: each has a supervisor (`--processes 1`), which starts it again; else it is
+            started again from here.
+    """
+
+    def __init__(
+        self, children: Children, command: tuple[str, ...], environment: Mapping[str, str],
+        count: int, *, supervised: bool,
+    ) -> None:  # fmt: skip
+        self._children = children
+        self._command = (*command, "--processes", "1") if supervised else command
+        self._environment = environment
+        self._supervised = supervised
+        self._names = [f"worker {number}" for number in range(1, count + 1)]
+        self._extra = 0
+        self._later: list[tuple[float, Callable[[], None]]] = []
+
+    def start(self) -> None:
+        """Start them, and return when all are ready."""
+        for name in self._names:
+            self._start(name)
+        for name in self._names:
+            self._children.wait(name, partial(self._pid, name))
+
+    def kill(self, dice: random.Random) -> str:
+        """SIGKILL one; empty when none is ready."""
+        return self._signal(dice, signal.SIGKILL)
+
+    def restart(self, dice: random.Random) -> str:
+        """SIGTERM one, so that it stops cleanly and another starts."""
+        ready = [name for name in self._names if self._pid(name)]
+        if not ready:
+            return ""
+        name = dice.choice(ready)
+        self._children.stop(name)
+        self._start(name)
+        return name
+
+    def freeze(self, dice: random.Random, seconds: float) -> str:
+        """SIGSTOP one, and SIGCONT it so much later; empty when none is ready."""
+        frozen = self._signal(dice, signal.SIGSTOP)
+        if frozen:
+            pid = int(frozen.rpartition(" ")[2])
+            self._after(seconds, lambda: self._go_on(pid))
+        return frozen
+
+    def grow(self, seconds: float) -> str:
+        """Start one more, which stops again so much later."""
+        self._extra += 1
+        name = f"extra worker {self._extra}"
+        self._start(name)
+        self._after(seconds, lambda: self._children.stop(name))
+        return name
+
+    def look(self) -> None:
+        """Do what is due, and start again who died.
+
+        Raises:
+            MinuetError: one ended that was not killed.
+        """
+        now = time.monotonic()
+        due = [what for at, what in self._later if at <= now]
+        self._later = [(at, what) for at, what in self._later if at > now]
+        for what in due:
+            what()
+        for name, code in self._children.ended().items():
+            if name not in self._names:
+                continue
+            if code == _GIVEN_UP or self._supervised:
+                self._children.check()
+            self._start(name)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is stopped or to come, and all are ready."""
+        return not self._later and all(self._pid(name) for name in self._names)
+
+    def heal(self) -> None:
+        """Undo at once what was to be undone later."""
+        for _, what in self._later:
+            what()
+        self._later.clear()
+
+    def stop(self) -> None:
+        """Stop all of them cleanly.
+
+        Raises:
+            MinuetError: one had ended.
+        """
+        self.heal()
+        self._children.check()
+        self._children.stop(*self._names)
+
+    def _start(self, name: str) -> None:
+        self._children.start(name, *self._command, environment=self._environment)
+
+    def _pid(self, name: str) -> int:
+        """The process that does the work; 0 while it is not ready."""
+        ready = self._children.said(name, "ready")
+        lost = {line.get("died") for line in self._children.said(name, "lost")}
+        pid = ready[-1]["pid"] if ready else 0
+        return 0 if pid in lost else pid
+
+    def _signal(self, dice: random.Random, number: int) -> str:
+        ready = [name for name in self._names if self._pid(name)]
+        if not ready:
+            return ""
+        name = dice.choice(ready)
+        pid = self._pid(name)
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return ""
+        return f"{name}, process {pid}"
+
+    def _after(self, seconds: float, what: Callable[[], None]) -> None:
+        self._later.append((time.monotonic() + seconds, what))
+
+    def _go_on(self, pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)

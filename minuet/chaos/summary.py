@@ -1,0 +1,58 @@
+"""What a run under faults came to, as plain data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from minuet.chaos.audit import Lives
+from minuet.chaos.run import Found
+
+_PATIENCE_MS = 30_000  # a silence that begins later has another cause than the fault
+_NEVER_MS = 1 << 62
+
+
+def summary(found: Found) -> dict[str, Any]:
+    """Return the figures; times are of the log."""
+    state, audit = found.state, found.audit
+    return {
+        "ok": found.ok,
+        "workflow": state.workflow,
+        "seed": state.seed,
+        "seconds": round(state.elapsed_s, 1),
+        "faults": {kind: _of_kind(found, kind) for kind in _counts(found)},
+        "acked": audit.acked,
+        "lost": audit.lost,
+        "sagas": audit.sagas,
+        "ended": dict(audit.ended),
+        "parked": audit.parked,
+        "effects": audit.effects,
+        "asked_again": audit.again,
+        "violated": audit.violated,
+        "violations": audit.violations,
+        "settled_s": found.settled_s,
+        "verify": found.verify.as_dict(),
+    }
+
+
+def _counts(found: Found) -> Counter[str]:
+    return Counter(fault.kind for fault in found.state.faults)
+
+
+def _of_kind(found: Found, kind: str) -> dict[str, Any]:
+    """How often, what it hit, and how long a partition had no answer after it."""
+    times = [*(fault.at_ms for fault in found.state.faults), _NEVER_MS]
+    hits = [
+        (fault.at_ms, min(following - fault.at_ms, _PATIENCE_MS))
+        for fault, following in zip(found.state.faults, times[1:], strict=True)
+        if fault.kind == kind
+    ]
+    lives: Lives = found.lives
+    silences = sorted(lives.silence_ms(*hit) / 1000 for hit in hits)
+    return {
+        "count": len(hits),
+        "in_flight_least": min(lives.in_flight(at_ms) for at_ms, _ in hits),
+        "silence_p50_s": silences[len(silences) // 2],
+        "silence_p95_s": silences[min(len(silences) - 1, int(len(silences) * 0.95))],
+        "silence_most_s": silences[-1],
+    }

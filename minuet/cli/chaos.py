@@ -1,0 +1,159 @@
+"""`minuet chaos`: a workflow on a real Kafka while workers and broker are killed, and an audit."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from minuet.cli.arguments import WorkflowArgument
+from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
+from minuet.cli.plain import plain
+from minuet.cli.verify import progress_bar
+from minuet.spec import project as projects
+
+if TYPE_CHECKING:
+    from minuet.chaos import Fired
+
+_HELP = """Run a workflow on a real Kafka while workers and broker are killed, and audit it.
+
+Begin events are published at a steady rate. Faults are drawn from a seed: a worker is killed \
+(kill), stopped for longer than its session and let go on (zombie), stopped briefly (pause), \
+stopped cleanly (restart), joined by one more (scale); the broker is killed (broker-kill) or \
+stopped (broker-pause). Then all is mended, and when every saga has ended an auditor that shares \
+nothing with the core holds topics and the services' ledger against the promises: no acknowledged \
+event is lost, each effect is effective once, what failed is undone.
+
+Steps of `orders` reach a shop over HTTP; with --simulated the simulated resources are used, which \
+keep no ledger. Ctrl-C breaks a run off, and --resume goes on with it. The Kafka and its data are \
+in .minuet/chaos.
+
+Exit 1 when a promise was broken.
+
+\b
+Examples:
+  minuet chaos orders --minutes 5
+  minuet chaos orders --minutes 30 --every 20 --only kill --supervised
+  minuet chaos orders --minutes 60 --resume --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("chaos", help=_HELP)(chaos)
+
+
+def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
+    workflow: WorkflowArgument,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Under load and faults.")] = 5.0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Sagas begun in a second.")] = 100.0,
+    every: Annotated[float, typer.Option(min=0.1, help="A fault each so many seconds.")] = 10.0,
+    only: Annotated[list[str] | None, typer.Option(help="Faults; may be given again.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="At once.")] = 2,
+    supervised: Annotated[
+        bool, typer.Option("--supervised", help="Each worker by a supervisor (--processes).")
+    ] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="The simulated resources, and no ledger.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the faults; else drawn.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that was broken off.")
+    ] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Begin events as JSON lines; else examples/WORKFLOW.jsonl."),
+    ] = None,
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Run, and tell what was found."""
+    from minuet.chaos import KINDS, Wish, run, summary
+    from minuet.simulation import begin_events
+
+    loaded, folder = projects.load(workflow, project), project_folder(project)
+    events = begin_events(loaded, file or folder / "examples" / f"{workflow}.jsonl")
+    known = projects.find(folder)
+    others = [known.load(name).spec for name in known.workflows if name != workflow]
+    wish = Wish(
+        loaded, events, others, folder, minutes * 60, rate, every, tuple(only or KINDS), workers,
+        supervised, not simulated, secrets.randbelow(1_000_000) if seed is None else seed, resume,
+    )  # fmt: skip
+    with _Screen(minutes * 60, quiet=json) as screen:
+        found = summary(run(wish, screen))
+    if json:
+        print_json(found)
+    else:
+        _print(found)
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+class _Screen:
+    """Stages and faults on standard error, and a bar while somebody looks."""
+
+    def __init__(self, seconds: float, *, quiet: bool) -> None:
+        self._console = Console(stderr=True, quiet=quiet)
+        self._bar = progress_bar("under load", quiet=quiet)
+        self._seconds = seconds
+        self._began = monotonic()
+        self._show: Callable[[int, int], None] = lambda _done, _all: None
+
+    def __enter__(self) -> _Screen:
+        self._show = self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def stage(self, text: str) -> None:
+        """Something begins."""
+        self._console.print(f"[bold]>[/] {text}", highlight=False)
+
+    def fired(self, fault: Fired) -> None:
+        """A fault was made."""
+        long = f" for {fault.seconds:.1f} s" if fault.seconds else ""
+        at_s = monotonic() - self._began
+        text = f"  [bold red]![/] {at_s:6.1f} s  {fault.kind}{long}: {plain(fault.what)}"
+        self._console.print(text, highlight=False)
+
+    def look(self, elapsed_s: float, sent: int, faults: int) -> None:
+        """How far it is."""
+        self._show(round(elapsed_s), round(self._seconds))
+
+
+def _print(found: dict[str, Any]) -> None:
+    table = Table("fault", title=f"{found['workflow']}, {found['seconds']:.0f} s under load")
+    for name in ("times", "sagas in flight, least", "silence p50 s", "p95 s", "most s"):
+        table.add_column(name, justify="right")
+    for kind, of in found["faults"].items():
+        silences = (of["silence_p50_s"], of["silence_p95_s"], of["silence_most_s"])
+        figures = (f"{silence:.1f}" for silence in silences)
+        table.add_row(kind, str(of["count"]), f"{of['in_flight_least']:,}", *figures)
+    Console().print(table)
+    ended = ", ".join(f"{count:,} {name}" for name, count in sorted(found["ended"].items()))
+    typer.echo(f"{found['acked']:,} acknowledged, {found['lost']:,} lost; {ended}")
+    typer.echo(
+        f"{found['effects']:,} effects, {found['asked_again']:,} asked for again; all sagas had "
+        f"ended {found['settled_s']:.0f} s after the last fault was mended"
+    )
+    for text in found["violations"]:
+        typer.echo(f"VIOLATION: {plain(text)}")
+    verified = "each row is the fold" if found["verify"]["ok"] else "ROWS DIFFER"
+    typer.echo(f"verify: {found['verify']['rows']:,} rows, {verified}")
+    if found["ok"]:
+        typer.echo(f"every promise was kept; --seed {found['seed']} draws the same faults")
+    else:
+        typer.echo(f"PROMISES BROKEN: {found['violated']:,}; --seed {found['seed']}")
