@@ -27,8 +27,8 @@ def is_free(port: int) -> bool:
 def free_port() -> int:
     """A port that was free just now, below those that systems give to clients.
 
-    A client that asks for a broker which is down, again and again, is given a port for each try: one
-    day the broker's own, and then the broker cannot come back.
+    A client that asks again and again for a broker which is down is given a port for each try, in
+    the end the broker's own: then the broker cannot come back.
     """
     with socket.socket() as probe:
         for port in random.sample(PORTS, 100):
