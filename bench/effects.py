@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from coordinators.orders import orders as shipped
-from streams.orders.resources import Refunds
+from minuet.saga import Saga
 
 VARIABLE = "EFFECTS_FILE"
+
+After = Callable[[str, tuple[Any, ...], dict[str, Any], Any], Awaitable[None]]
 
 _BUSY_S = 30  # how long a write waits for the other processes'
 _TABLE = """
@@ -60,32 +62,46 @@ def _open(file: str) -> sqlite3.Connection:
     return connection
 
 
-class Noted:
-    """A service whose effects are written down before it answers."""
+class Around:
+    """A service in front of another one: after each call that one more thing is done.
 
-    def __init__(self, service: object) -> None:
+    Args:
+        service: that answers.
+        after: is told what was called, with what, and the answer, before that is given.
+    """
+
+    def __init__(self, service: object, after: After) -> None:
         self._service = service
+        self._after = after
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call = getattr(self._service, name)
 
         async def ask(*arguments: Any, **named: Any) -> Any:
             answer = await call(*arguments, **named)
-            if "key" in named and not getattr(answer, "refused", ""):
-                write(name, arguments[0], named["key"])
+            await self._after(name, arguments, named, answer)
             return answer
 
         return ask
 
 
-def noted(form: Callable[[], object] | None) -> Callable[[], object]:
-    """Return what makes the service, and puts the pen in front of it."""
-    assert form is not None
-    return lambda: Noted(form())
+async def note(name: str, arguments: tuple[Any, ...], named: dict[str, Any], answer: Any) -> None:
+    """Write down what had an effect; what begins another workflow has none here."""
+    if "key" in named and name != "begin" and not getattr(answer, "refused", ""):
+        write(name, arguments[0], named["key"])
 
 
-orders = replace(shipped)
+def around(saga: Saga, after: After) -> Saga:
+    """Return a saga whose simulated resources have something in front of them."""
+    found = replace(saga)
+    for resource, forms in saga.provided.items():
+        assert forms.simulated is not None
+        found.provide(resource, simulated=partial(_made, forms.simulated, after))
+    return found
 
-for _resource, _forms in shipped.provided.items():
-    _begins = _resource is Refunds  # another workflow: no effect of this one
-    orders.provide(_resource, simulated=_forms.simulated if _begins else noted(_forms.simulated))
+
+def _made(form: Callable[[], object], after: After) -> Around:
+    return Around(form(), after)
+
+
+orders = around(shipped, note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from minuet.dev import Broker
 from tests import installed
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell started this beside it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C of a child is tested
 
 HERE = Path(__file__).parent
 # The files of tests/integration that take longest.

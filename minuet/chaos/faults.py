@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from minuet.chaos.crew import Crew
 from minuet.chaos.plan import Fault
@@ -38,7 +39,7 @@ class Faults:
         self._crew = crew
         self._broker = broker
         self._dice = random.Random(f"whom-{seed}")
-        self._mend: Callable[[], None] | None = None
+        self._mend: Callable[[], object] | None = None
         self._mend_at = 0.0
 
     def make(self, fault: Fault) -> Fired | None:
@@ -78,17 +79,16 @@ class Faults:
                 return self._crew.freeze(self._dice, fault.seconds)
 
     def _hit_broker(self, fault: Fault) -> str:
-        pid = self._broker.status().pid
+        status = self._broker.status()
+        pid, port = status.pid, int((status.bootstrap or ":0").rpartition(":")[2])
         if not pid:
             return ""
         kills = fault.kind == "broker-kill"
         os.kill(pid, signal.SIGKILL if kills else signal.SIGSTOP)
-        self._mend = self._up if kills else lambda: _go_on(pid)
+        up = partial(self._broker.up, port=port)  # where the workers look for it
+        self._mend = up if kills else partial(_go_on, pid)
         self._mend_at = time.monotonic() + fault.seconds
         return f"the broker, process {pid}"
-
-    def _up(self) -> None:
-        self._broker.up()  # on the port that it had
 
 
 def _go_on(pid: int) -> None:

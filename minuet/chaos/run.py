@@ -16,7 +16,7 @@ from minuet.chaos.plan import KINDS, Fault, plan
 from minuet.chaos.state import State, load
 from minuet.chaos.upstream import Upstream
 from minuet.children import Children
-from minuet.dev import Broker
+from minuet.dev import Broker, network
 from minuet.errors import MinuetError
 from minuet.event.model import Event
 from minuet.kafka import topics
@@ -147,7 +147,8 @@ class _Scene:
         folder.mkdir(parents=True, exist_ok=True)
         stages.stage("starting a Kafka of its own")
         stack.callback(broker.down)
-        connection = Connection(broker.up())
+        port = 0 if wish.resume else network.free_port()  # that nobody else takes while it is down
+        connection = Connection(broker.up(port=port))
         for spec in (wish.workflow.spec, *wish.others):
             topics.apply(connection, topics.plan(spec))
         children = stack.enter_context(Children(folder, wish.project))

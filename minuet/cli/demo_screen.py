@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from time import monotonic
-from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -41,12 +40,7 @@ class Screen:
             self._stack.enter_context(self._live)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def stage(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
 from minuet.errors import BrokerError
@@ -9,6 +10,7 @@ from minuet.kafka.connection import Connection
 
 HOST = "127.0.0.1"
 ANSWER_S = 2.0
+PORTS = range(15_000, 32_000)
 
 
 def is_free(port: int) -> bool:
@@ -23,11 +25,18 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that was free just now."""
+    """A port that was free just now, below those that systems give to clients.
+
+    A client that asks again and again for a broker which is down is given a port for each try, in
+    the end the broker's own: then the broker cannot come back.
+    """
     with socket.socket() as probe:
+        for port in random.sample(PORTS, 100):
+            if is_free(port):
+                return port
         probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        anyone: int = probe.getsockname()[1]
+        return anyone
 
 
 def answers(bootstrap: str, cluster_id: str) -> bool:

@@ -91,6 +91,9 @@ class Sink(Protocol):
     def reached(self, partition: int, offset: int) -> None:
         """Everything below `offset` has been read (it may have gaps)."""
 
+    def uncommitted(self, partitions: Iterable[int]) -> None:
+        """A commit of positions in these failed: commit again."""
+
     def failed(self, append: Append, reason: str, *, final: bool) -> None:
         """It is not known whether the append was written.
 
@@ -118,7 +121,7 @@ class Log(Protocol):
         """Write a record; its `acked` or `Sink.failed` follows, never before this returns."""
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        """Commit positions in the log; what is lost here is only read again."""
+        """Commit positions in the log; `Sink.uncommitted` may follow."""
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Read no more of these for now."""

@@ -26,7 +26,7 @@ from minuet.engines.flow import Flow
 from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Log, Position, Unreadable
-from minuet.engines.partition import Partition, Run
+from minuet.engines.partition import NOWHERE, Partition, Run
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
@@ -219,6 +219,13 @@ class Loop:
     def reached(self, partition: int, offset: int) -> None:
         """Note how far has been read, beyond the last record perhaps."""
         self._assignments.reached(partition, offset)
+        self._checkpoints.count(0)
+
+    def uncommitted(self, partitions: Iterable[int]) -> None:
+        """Commit again: where nothing more happens, nothing else would."""
+        for number in partitions:
+            if number in self.parts:
+                self.parts[number].committed = NOWHERE
         self._checkpoints.count(0)
 
     # -- acting ----------------------------------------------------------------------------------

@@ -65,7 +65,9 @@ class Member:
         self._topic = topic
         self._reads_from = reads_from
         self._group = own["group.id"]
-        self._consumer: Consumer = connection.consumer(**_CONSUMER, **own)
+        self._consumer: Consumer = connection.consumer(
+            **_CONSUMER, **own, on_commit=self._on_commit
+        )
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._lead = Lead()
         self._ends = threading.Event()
@@ -208,12 +210,25 @@ class Member:
         self._tell(self._sink.lost, [p.partition for p in partitions])
         consumer.incremental_unassign(partitions)
 
+    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """Tell of positions that were not stored, as while the broker is down."""
+        numbers = [p.partition for p in partitions if error is not None or p.error is not None]
+        if numbers:
+            self._tell(self._sink.uncommitted, numbers)
+
     # -- what the loop asks for ------------------------------------------------------------------
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        """Commit positions; the answer is not waited for."""
+        """Commit positions; the answer is not waited for, `uncommitted` tells of a refusal."""
         places = [TopicPartition(self._topic, n, offset) for n, offset in offsets.items()]
-        self._commands.append(lambda consumer: _quietly(consumer.commit, places))
+
+        def store(consumer: Consumer) -> None:
+            try:
+                consumer.commit(offsets=places, asynchronous=True)
+            except KafkaException:
+                self._tell(self._sink.uncommitted, list(offsets))
+
+        self._commands.append(store)
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch no more of these for now."""
@@ -265,14 +280,6 @@ class Member:
 def _answer(answer: asyncio.Future[dict[int, int]], found: dict[int, int]) -> None:
     if not answer.done():
         answer.set_result(found)
-
-
-def _quietly(commit: Callable[..., object], places: list[TopicPartition]) -> None:
-    """Commit; a position that is not stored is only read again."""
-    try:
-        commit(offsets=places, asynchronous=True)
-    except KafkaException:
-        return
 
 
 def _quietly_pause(change: Callable[..., object], places: list[TopicPartition]) -> None:

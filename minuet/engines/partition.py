@@ -18,6 +18,8 @@ from minuet.event.record import CAUSES, Record
 
 STALE_TIMERS_MOST = 1_000  # and as many as there are good ones; then they are swept
 
+NOWHERE = -1  # a position that was never committed, or is not known to be
+
 
 @dataclass(slots=True, eq=False, init=False)
 class Run:
@@ -99,7 +101,7 @@ class Partition:
     overdue: dict[str, None] = field(default_factory=dict)
     letters: set[int] = field(default_factory=set)
     storing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    committed: int = -1
+    committed: int = NOWHERE
     next_row: int = 0
     _timers: list[tuple[int, str]] = field(default_factory=list)
     _armed: dict[str, int] = field(default_factory=dict)

@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from minuet.dev import Broker, running
+from minuet.dev import Broker, network, running
 from minuet.errors import BrokerError, UsageError
 
 pytestmark = pytest.mark.kafka
@@ -74,7 +74,7 @@ def processes_of(project: Path) -> list[str]:
 
 def test_data_and_address_survive_down_and_up(project: Path) -> None:
     broker = Broker(project)
-    bootstrap = broker.up()
+    bootstrap = broker.up(port=network.free_port())  # that no other test takes while it is down
     create(bootstrap)
     append(bootstrap, b"once")
     assert running(project) == bootstrap == broker.up()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from minuet.dev import Broker
+from minuet.dev import Broker, network
 from tests.integration.in_time import in_time
 from tests.integration.orders_run import (
     Observer,
@@ -38,7 +38,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     """One for each test: `orders` has its topics and its group for itself."""
     broker = Broker(tmp_path)
     try:
-        broker.up()
+        broker.up(port=network.free_port())  # that no other test takes while it is down
         yield broker
     finally:
         broker.reset()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import effects as effects_file
-from bench.effects import Noted
+from bench.effects import Around, note
 from streams.orders.simulated import SimulatedWarehouse
 
 
@@ -31,6 +31,6 @@ def test_an_effect_is_one_row_for_each_key(tmp_path: Path, monkeypatch: pytest.M
 def test_what_was_refused_is_no_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "effects.sqlite"
     monkeypatch.setenv(effects_file.VARIABLE, str(file))
-    asyncio.run(Noted(SimulatedWarehouse()).reserve("order-1", "lamp", 2, key="a"))
-    asyncio.run(Noted(SimulatedWarehouse()).reserve("order-2", "lamp", 99, key="b"))
+    asyncio.run(Around(SimulatedWarehouse(), note).reserve("order-1", "lamp", 2, key="a"))
+    asyncio.run(Around(SimulatedWarehouse(), note).reserve("order-2", "lamp", 99, key="b"))
     assert effects(file) == [("a", "reserve", "order-1", 1)]

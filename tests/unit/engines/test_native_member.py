@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from minuet.engines import native_member
 from minuet.engines.native_member import Member
@@ -91,3 +92,33 @@ def test_what_is_asked_of_the_consumer_is_done_while_the_loop_is_behind(member: 
     member._commands.append(done.append)
     member._read()
     assert done == [member._consumer]
+
+
+def test_a_position_that_was_not_stored_is_told_and_a_stored_one_is_not(
+    member: Member, loop: Loop
+) -> None:
+    told: list[list[int]] = []
+    member._sink = cast(Any, SimpleNamespace(uncommitted=told.append))
+    refused = KafkaError(KafkaError.NOT_COORDINATOR)
+    good, bad = TopicPartition("a.events", 1, 5), SimpleNamespace(partition=2, error=refused)
+    member._on_commit(None, [good])
+    member._on_commit(None, [good, cast(Any, bad)])
+    member._on_commit(refused, [good])
+    for tell in loop.asked:
+        tell()
+    assert told == [[2], [1]]
+
+
+def test_a_position_that_cannot_be_handed_over_is_told(member: Member, loop: Loop) -> None:
+    told: list[list[int]] = []
+    member._sink = cast(Any, SimpleNamespace(uncommitted=told.append))
+
+    def commit(offsets: list[TopicPartition], asynchronous: bool) -> None:
+        raise KafkaException(KafkaError(KafkaError._STATE))
+
+    member._consumer = cast(Any, SimpleNamespace(commit=commit))
+    member.commit({0: 7})
+    member._obey()
+    for tell in loop.asked:
+        tell()
+    assert told == [[0]]
