@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from minuet.dev import Broker
 from tests.installed import environ, run
+
+
+@pytest.fixture
+def kafka(tmp_path: Path) -> Iterator[str]:
+    """One of its own: a tutorial has bookings on the shared one."""
+    broker = Broker(tmp_path)
+    try:
+        yield broker.up()
+    finally:
+        broker.reset()
 
 
 @pytest.fixture(scope="module")

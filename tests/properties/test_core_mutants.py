@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from minuet.core.state import Entry, Place, State
 from minuet.event.record import Record
 from tests.unit.core import world
 from tests.unit.core.audit import check, check_rows
+from tests.unit.core.test_every_order import first_wrong
 from tests.unit.core.world import lived
 
 HISTORIES = 1_000
@@ -181,3 +183,9 @@ def test_a_rule_that_is_taken_out_is_missed(
 ) -> None:
     mutate(monkeypatch)
     assert broken_history() is not None
+
+
+@pytest.mark.parametrize("odd", ["hold", "ship"])
+def test_an_effect_that_nobody_doubts_is_missed(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due, "may_have_started", lambda *_: False)
+    assert first_wrong(odd, Counter()) is not None

@@ -10,7 +10,6 @@ from collections import Counter
 
 import pytest
 
-from minuet.core import due
 from minuet.core.due import Doubt, Slot
 from tests.unit.core import every_order
 from tests.unit.core.every_order import World, wrongs
@@ -35,12 +34,6 @@ def test_the_books_balance_or_a_person_knows_in_every_order(odd: str) -> None:
     ends = Counter[str]()
     assert first_wrong(odd, ends) is None
     assert min(ends["completed"], ends["compensated"], ends["incident"]) > 20
-
-
-@pytest.mark.parametrize("odd", ["hold", "ship"])
-def test_an_effect_that_nobody_doubts_is_missed(odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(due, "may_have_started", lambda *_: False)
-    assert first_wrong(odd, Counter()) is not None
 
 
 @pytest.mark.parametrize("odd", ["hold", "ship"])
