@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
 )
 
 from minuet.errors import BrokerError, UsageError
-from minuet.kafka.reasons import Refused, describe, explain, lasts, refused
+from minuet.kafka.reasons import Refused, describe, explain, lasts, refused, tells
 from minuet.kafka.repeats import Repeats
 from minuet.settings import kafka as names
 
@@ -51,6 +51,7 @@ _CONSUMER: Mapping[str, Any] = {
     "fetch.queue.backoff.ms": 10,  # the default makes a fast reader pause for a second
 }
 _LASTING_S = 1.0  # after which a reason that no waiting mends is believed
+_FRESH_S = 15.0  # so long a word that says why is not replaced by one that does not
 
 
 class _SaidOtherwise(logging.Filter):
@@ -85,9 +86,12 @@ class _Trouble:
 
     def note(self, error: KafkaError) -> bool:
         """Keep it, if it is news; one without a reason that follows the reason is none."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and self.last is not None:
-            return False
-        self.last, self.since = error, time.monotonic()
+        now = time.monotonic()
+        if self.last is not None:
+            is_fresh = tells(self.last) and now - self.since < _FRESH_S
+            if error.code() == KafkaError._ALL_BROKERS_DOWN or (is_fresh and not tells(error)):
+                return False
+        self.last, self.since = error, now
         return True
 
 

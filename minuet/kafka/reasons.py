@@ -88,6 +88,11 @@ def lasts(error: KafkaError) -> bool:
     return error.code() in _LASTING or _by_text(error) != ""
 
 
+def tells(error: KafkaError) -> bool:
+    """Whether it says why, and not only that it did not work."""
+    return error.code() not in _VAGUE or _words(error) != ""
+
+
 def explain(error: KafkaError, why: KafkaError | None, *, reached: bool) -> str:
     """Say why a call failed.
 

@@ -178,6 +178,22 @@ def test_a_broker_that_goes_away_is_warned_of_and_one_never_reached_is_an_error_
     assert warning.getMessage().startswith("Kafka at kafka:1: the TLS handshake failed")
 
 
+def test_what_says_why_is_not_replaced_by_what_only_says_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("minuet.kafka.connection.time.monotonic", lambda: now[0])
+    connection = Connection("kafka:1")
+    lost = KafkaError(KafkaError._TRANSPORT, "Disconnected")
+    no_tls = KafkaError(KafkaError._TRANSPORT, "connecting to a PLAINTEXT broker listener?")
+    for error in (lost, no_tls, lost, KafkaError(KafkaError._TIMED_OUT)):
+        connection._heard(error)
+    assert "does not speak TLS" in str(connection.error(lost))
+    now[0] += 60  # by then it may be another trouble
+    connection._heard(lost)
+    assert "refused or lost" in str(connection.error(lost))
+
+
 def test_two_connections_to_one_broker_are_equal() -> None:
     assert Connection("a:1") == Connection("a:1") != Connection("b:1")
 
