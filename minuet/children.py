@@ -108,7 +108,7 @@ class Children:
 
     def stop(self, *names: str) -> None:
         """Stop children cleanly; kill what does not end."""
-        going = [self._children.pop(name).process for name in names]
+        going = [self._children[name].process for name in names]
         for process in going:
             if process.poll() is None:
                 process.terminate()
@@ -119,6 +119,8 @@ class Children:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for name in names:  # only now: Ctrl-C meanwhile leaves them to who stops all
+            del self._children[name]
 
     def _lines(self, name: str) -> Iterator[Line]:
         """The lines of JSON in its log; it writes whole ones, and others beside them."""
@@ -126,8 +128,8 @@ class Children:
             if line.startswith(b'{"'):
                 try:
                     yield json.loads(line)
-                except ValueError:  # being written
-                    return
+                except ValueError:  # being written, or no line of the command's
+                    continue
 
     def _tail(self, name: str) -> str:
         log = self._children[name].log

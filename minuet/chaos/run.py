@@ -185,6 +185,7 @@ class _Scene:
         before, began, saved = state.elapsed_s, time.monotonic(), 0.0
         while state.elapsed_s < wish.seconds:
             self.faults.look()
+            up.check()
             if state.elapsed_s >= due.at_s:
                 self._make(due)
                 due = next(faults)

@@ -46,6 +46,7 @@ class Upstream:
         self._lock = threading.Lock()
         self._acked = acked.open("a", encoding="utf-8")
         self._stop = threading.Event()
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="minuet-upstream", daemon=True)
 
     def __enter__(self) -> Upstream:
@@ -61,7 +62,18 @@ class Upstream:
         self._stop.set()
         self._thread.join()
 
+    def check(self) -> None:
+        """Raise what ended the publishing: a run without load shows nothing."""
+        if self._error is not None:
+            raise self._error
+
     def _run(self) -> None:
+        try:
+            self._publish_on()
+        except Exception as error:  # told by `check`, on the thread that waits
+            self._error = error
+
+    def _publish_on(self) -> None:
         spec = self._workflow.spec
         model = self._workflow.models[spec.begins]
         while not self._stop.is_set():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +23,7 @@ from minuet.spec import project as projects
 if TYPE_CHECKING:
     from minuet.chaos import Fired
 
+_EXIT_TERMINATED = 143
 _HELP = """Run a workflow on a real Kafka while workers and broker are killed, and audit it.
 
 Begin events are published at a steady rate. Faults are drawn from a seed: a worker is killed \
@@ -74,6 +77,7 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
     project: ProjectOption = None,
 ) -> None:
     """Run, and tell what was found."""
+    signal.signal(signal.SIGTERM, _told_to_stop)
     from minuet.chaos import KINDS, Wish, run, summary
     from minuet.simulation import begin_events
 
@@ -93,6 +97,11 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
         _print(found)
     if not found["ok"]:
         raise typer.Exit(1)
+
+
+def _told_to_stop(*_: object) -> NoReturn:
+    """SIGTERM: nothing that was stopped stays so."""
+    sys.exit(_EXIT_TERMINATED)
 
 
 class _Screen:

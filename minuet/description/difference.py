@@ -125,7 +125,8 @@ def _deadlines(old: Spec, new: Spec) -> Iterator[Difference]:
         why = f"counted from when {one.after} happened, so perhaps at once"
         yield Difference(what, "careful", why)
     for event in _added(after, before):
-        yield Difference(f"the deadline {event} is gone", "safe", "no longer run out of time")
+        why = "no longer run out of time: one that waits for the outside may stand for ever"
+        yield Difference(f"the deadline {event} is gone", "careful", why)
     for event in _both(before, after):
         one, other = before[event], after[event]
         if one.within_ms != other.within_ms:

@@ -137,11 +137,13 @@ class Member:
         By closing a member whose place has a name does not leave (KIP-345), since somebody may be
         about to take it over; by giving up what it subscribed to it does.
         """
-        self._consumer.unsubscribe()
-        until = time.monotonic() + LEAVE_S
-        while self._consumer.assignment() and time.monotonic() < until:
-            self._consumer.poll(POLL_S)  # gives back what is assigned
-        self._consumer.close()
+        try:
+            self._consumer.unsubscribe()
+            until = time.monotonic() + LEAVE_S
+            while self._consumer.assignment() and time.monotonic() < until:
+                self._consumer.poll(POLL_S)  # gives back what is assigned
+        finally:
+            self._consumer.close()
 
     def _about(self, error: KafkaError, group: str) -> str:
         """What an error is about, for a person who has to give a right."""

@@ -166,13 +166,13 @@ async def _run(
     loop = Loop(unit, log, codec, now_ms, assignment.options)
     loop.runner.guard = guard
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
-    try:
-        with _Signals(loop) as signals:
+    with _Signals(loop) as signals:
+        try:
             await loop.start()
             ready(loop)
             await loop.stopped.wait()
-    finally:
-        await close_resources(unit.resources.values())
+        finally:
+            await close_resources(unit.resources.values())
     if loop.error is not None:
         await log.close()
         raise loop.error

@@ -166,7 +166,8 @@ def test_an_interrupted_publish_flushes_and_says_what_was_done(
 def test_an_interrupt_in_the_middle_of_a_file_leaves_no_line_unaccounted(parcels: Parcels) -> None:
     file = parcels.folder / "in.jsonl"
     file.write_bytes(b"".join(parcel(i) for i in range(300_000)))
-    process = parcels.start("publish", parcels.name, "ParcelSent", "--json", "--file", str(file))
+    command = ("publish", parcels.name, "ParcelSent", "--json", "--rate", "20000")  # 15 s at least
+    process = parcels.start(*command, "--file", str(file))
     while not keys(parcels):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
