@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -67,16 +68,16 @@ class Lives:
         return sum(began < at_ms <= ended for began, ended in self.sagas)
 
     def silence_ms(self, at_ms: int, patience_ms: int) -> int:
-        """The longest that a partition had no answer within `patience_ms` after a moment."""
+        """The longest that a partition had no answer within `patience_ms` after a moment.
+
+        What comes after the last saga has begun is no silence: there is less and less to do.
+        """
+        until = min(at_ms + patience_ms, max((began for began, _ in self.sagas), default=at_ms))
         longest = 0
         for times in self.answers.values():
-            before = at_ms
-            for time in times:
-                if time > at_ms:
-                    longest = max(longest, min(time, at_ms + patience_ms) - before)
-                    before = time
-                    if time > at_ms + patience_ms:
-                        break
+            within = (time for time in times if at_ms < time < until)
+            for before, after in pairwise([at_ms, *within, max(at_ms, until)]):
+                longest = max(longest, after - before)
         return longest
 
 
@@ -105,7 +106,7 @@ def audit(
         lives.answers[number] = sorted(answered.values())
         for key, saga in sagas.items():
             lives.sagas.append((saga.records[0].time, saga.ended_at))
-            judge(spec, saga, done.pop(key, []), found)
+            judge(spec, saga, done.pop(key, []) if ledger else None, found)
     for key in sorted(set(acked) - begun):
         found.lost += 1
         found.violates(f"lost: {key} was acknowledged, and is not on the log")
@@ -124,17 +125,27 @@ class Row:
     undoes: str
 
 
-def judge(spec: Spec, saga: Told, rows: Sequence[Row], found: Audit) -> None:
-    """Hold one saga, and the rows of the ledger that are about it, against the promises."""
+def judge(spec: Spec, saga: Told, rows: Sequence[Row] | None, found: Audit) -> None:
+    """Hold one saga, and the ledger's rows about it, against the promises; None for no ledger."""
     found.sagas += 1
     found.ended[saga.ends[0].type if saga.ends else "none"] += 1
     found.parked += bool(saga.parked)
-    effects = [Effect(0, row.effect, row.key) for row in rows]
+    effects = [Effect(0, row.effect, row.key) for row in rows or ()]
     for violation in judge_sagas(spec, {saga.key: saga}, effects):
         found.violates(str(violation))
-    if saga.ends and rows:
-        for text in _left(saga, rows):
+    if saga.ends and rows is not None:
+        for text in (*_not_done(spec, saga, rows), *_left(saga, rows)):
             found.violates(f"effect: {saga.key}: {text}")
+
+
+def _not_done(spec: Spec, saga: Told, rows: Sequence[Row]) -> Iterator[str]:
+    """What the log says was done, and the ledger does not know."""
+    have_effects = {undo.outcome for undo in spec.undo} | {undo.undone for undo in spec.undo}
+    have_effects |= {spec.pivot} - {""}
+    keys = {row.key for row in rows}
+    for slot, said in saga.answers.items():
+        if said.type in have_effects and slot not in keys:
+            yield f"the log says {said.type}, and the ledger has no effect under {slot}"
 
 
 def _left(saga: Told, rows: Sequence[Row]) -> Iterator[str]:

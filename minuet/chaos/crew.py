@@ -12,8 +12,6 @@ from functools import partial
 
 from minuet.children import Children
 
-_GIVEN_UP = 2  # the exit code of what no restart can mend
-
 
 class Crew:
     """Keeps `count` workers running, whatever is done to them.
@@ -77,10 +75,10 @@ class Crew:
         return name
 
     def look(self) -> None:
-        """Do what is due, and start again who died.
+        """Do what is due, and start again who was killed.
 
         Raises:
-            MinuetError: one ended that was not killed.
+            MinuetError: a child ended by itself, the services among them.
         """
         now = time.monotonic()
         due = [what for at, what in self._later if at <= now]
@@ -88,10 +86,8 @@ class Crew:
         for what in due:
             what()
         for name, code in self._children.ended().items():
-            if name not in self._names:
-                continue
-            if code == _GIVEN_UP or self._supervised:
-                self._children.check()
+            if name not in self._names or self._supervised or code != -signal.SIGKILL:
+                self._children.check()  # nobody killed it: the run is not what it says it is
             self._start(name)
 
     @property

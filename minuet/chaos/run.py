@@ -44,7 +44,7 @@ class Wish:
         workers: at once; `supervised`: each by a supervisor.
         shop: whether steps reach `minuet demo shop`; else their resources are simulated ones.
         seed: of the faults.
-        resume: go on with the run that was broken off.
+        resume: go on with the run that was broken off, under its own seed.
     """
 
     workflow: Workflow
@@ -103,9 +103,7 @@ def run(wish: Wish, stages: Stages) -> Found:
         UsageError: there is no such fault, or no run to go on with.
         MinuetError: a worker ended by itself, or sagas do not end.
     """
-    plan(
-        wish.seed, wish.every_s, wish.kinds
-    )  # what is wrong with it is said before anything starts
+    plan(wish.seed, wish.every_s, wish.kinds)  # wrong kinds are told before anything starts
     with ExitStack() as stack:
         scene = _Scene.open(wish, stages, stack)
         scene.load()
@@ -139,11 +137,11 @@ class _Scene:
         folder, name = wish.folder, wish.workflow.spec.name
         file = folder / "state.json"
         broker = Broker(folder)
+        state = load(file, name) if wish.resume else State(name, wish.seed)
         if not wish.resume:
             broker.reset()
             for old in (file, folder / "acked", *folder.glob("ledger.sqlite*")):
                 old.unlink(missing_ok=True)
-        state = load(file) if wish.resume else State(name, wish.seed)
         folder.mkdir(parents=True, exist_ok=True)
         stages.stage("starting a Kafka of its own")
         stack.callback(broker.down)
@@ -156,7 +154,7 @@ class _Scene:
         stack.callback(crew.heal)
         stages.stage(f"starting {wish.workers} workers")
         crew.start()
-        faults = Faults(crew, broker, wish.seed)
+        faults = Faults(crew, broker, state.seed)
         stack.callback(faults.heal)
         ledger, acked = folder / "ledger.sqlite", folder / "acked"
         return cls(wish, stages, state, connection, crew, faults, ledger, acked, file)
@@ -180,7 +178,7 @@ class _Scene:
     def _play(self, up: Upstream) -> None:
         """Make what the plan says until the time is over."""
         wish, state = self.wish, self.state
-        faults = plan(wish.seed, wish.every_s, wish.kinds)
+        faults = plan(state.seed, wish.every_s, wish.kinds)
         due = next(fault for fault in faults if fault.at_s >= state.elapsed_s)
         before, began, saved = state.elapsed_s, time.monotonic(), 0.0
         while state.elapsed_s < wish.seconds:

@@ -34,18 +34,22 @@ class State:
         new.replace(file)
 
 
-def load(file: Path) -> State:
-    """Read where a run stands.
+def load(file: Path, workflow: str) -> State:
+    """Read where a run of a workflow stands.
 
     Raises:
-        UsageError: there is none, or the file is no such state.
+        UsageError: there is none, it is of another workflow, or the file is no such state.
     """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        return State(**{**found, "faults": [Fired(**one) for one in found["faults"]]})
+        state = State(**{**found, "faults": [Fired(**one) for one in found["faults"]]})
     except OSError as error:
         message = f"{file}: {error.strerror}; there is no run to go on with: leave --resume out"
         raise UsageError(message) from error
     except (ValueError, TypeError, KeyError) as error:
-        message = f"{file}: not the state of a run; delete its folder and begin anew"
+        message = f"{file}: not the state of a run: leave --resume out to begin anew"
         raise UsageError(message) from error
+    if state.workflow != workflow:
+        message = f"{file}: the run that was broken off is one of {state.workflow}, not {workflow}"
+        raise UsageError(message)
+    return state

@@ -110,6 +110,10 @@ _BY_PYPROJECT = "As pyproject.toml names it."
 WorkflowArgument = Annotated[
     str, typer.Argument(help=_BY_PYPROJECT, autocompletion=offer_workflows)
 ]
+BeginEventsOption = Annotated[
+    Path | None,
+    typer.Option("--file", help="Begin events as JSON lines; else examples/WORKFLOW.jsonl."),
+]
 SagaArgument = Annotated[
     str, typer.Argument(help="Its id: the key of its events.", autocompletion=offer_sagas)
 ]

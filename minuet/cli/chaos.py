@@ -6,7 +6,6 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -14,10 +13,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from minuet.cli.arguments import WorkflowArgument
+from minuet.cli.arguments import BeginEventsOption, WorkflowArgument
 from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
 from minuet.cli.plain import plain
 from minuet.cli.verify import progress_bar
+from minuet.errors import UsageError
 from minuet.spec import project as projects
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run that was broken off.")
     ] = False,
-    file: Annotated[
-        Path | None,
-        typer.Option(help="Begin events as JSON lines; else examples/WORKFLOW.jsonl."),
-    ] = None,
+    file: BeginEventsOption = None,
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
@@ -83,6 +80,9 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
     loaded, folder = projects.load(workflow, project), project_folder(project)
     events = begin_events(loaded, file or folder / "examples" / f"{workflow}.jsonl")
+    if not events:
+        message = "there are no begin events: name a file that has some, as JSON lines, with --file"
+        raise UsageError(message)
     known = projects.find(folder)
     others = [known.load(name).spec for name in known.workflows if name != workflow]
     wish = Wish(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from minuet.cli.arguments import BeginEventsOption
 from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
 from minuet.cli.verify import progress_bar
 
@@ -49,10 +50,7 @@ def simulate(  # noqa: PLR0913  (Typer wants a parameter for each option)
     seed: Annotated[int | None, typer.Option(min=0, help="Run this one alone.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="With --seed: print it all.")] = False,
     sagas: Annotated[int, typer.Option(min=1, help="Sagas in each run.")] = 8,
-    file: Annotated[
-        Path | None,
-        typer.Option(help="Begin events as JSON lines; else examples/WORKFLOW.jsonl."),
-    ] = None,
+    file: BeginEventsOption = None,
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:

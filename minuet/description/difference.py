@@ -9,7 +9,7 @@ when it may stand for ever or be forgotten, or when a rebuilt table differs from
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from minuet.description.parts import COMPENSATED, COMPLETED, closure, needs_any, short
@@ -47,12 +47,31 @@ def differences(old: Spec, new: Spec) -> list[Difference]:
     if old.name != new.name:
         message = f"these are two workflows, {old.name} and {new.name}, not two versions"
         raise UsageError(message)
-    found = [*_table(old, new), *_fails(old, new), *_undos(old, new), *_deadlines(old, new)]
-    found += [*_steps(old, new), *_events(old, new), *_settings(old, new)]
-    if not found and old.version != new.version:
-        what = "something that has no words here: compare `minuet spec show --json`"
-        found.append(Difference(what, "careful", "unknown"))
-    return found
+    found = [*_table(old, new), *_events(old, new)]
+    for words, fields in (
+        (_fails, ("fails",)),
+        (_undos, ("undo", "parallel_undo")),
+        (_deadlines, ("deadlines",)),
+        (_steps, ("steps",)),
+        (_settings, ("partitions", "duplicate_horizon_ms", "early_ms", "errors")),
+    ):
+        said = list(words(old, new))
+        found += said or _wordless(old, new, fields)
+    return found or _wordless(old, new, ("version",))
+
+
+def _wordless(old: Spec, new: Spec, fields: Iterable[str]) -> list[Difference]:
+    """What differs in these fields, and has no words: never nothing, where something does."""
+    differ = [name for name in fields if _plain(old, name) != _plain(new, name)]
+    what = "something that has no words here ({}): compare `minuet spec show --json`"
+    return [Difference(what.format(name), "careful", "unknown") for name in differ]
+
+
+def _plain(spec: Spec, name: str) -> object:
+    """A field of a version; where a step stands in its file is no part of it."""
+    if name == "steps":
+        return [replace(step, file="", line=0) for step in spec.steps]
+    return getattr(spec, name)
 
 
 def _table(old: Spec, new: Spec) -> Iterator[Difference]:
@@ -153,7 +172,7 @@ def _steps(old: Spec, new: Spec) -> Iterator[Difference]:
             what = f"step {twin} is now called {name}"
             why = f"where it has answered, nothing; what it began is begun again by {name}, "
             yield Difference(what, "careful", why + "under another idempotency key")
-            yield from _step(before[twin], step, new)
+            yield from _step(before[twin], step, old, new)
         else:
             needs = _all_of(step.needs)
             what = f"step {name} is new: needs {needs}, says {' or '.join(step.says)}"
@@ -165,15 +184,20 @@ def _steps(old: Spec, new: Spec) -> Iterator[Difference]:
         why = "what it has begun and not answered is not asked for any more"
         yield Difference(f"step {name} is gone", "unsafe", why)
     for name in (step.name for step in old.steps if step.name in after):
-        yield from _step(before[name], after[name], new)
+        yield from _step(before[name], after[name], old, new)
 
 
-def _step(one: StepSpec, other: StepSpec, new: Spec) -> Iterator[Difference]:
+def _step(one: StepSpec, other: StepSpec, old: Spec, new: Spec) -> Iterator[Difference]:
     name = f"step {other.name}"
-    yield from _needs(one, other)
+    yield from _needs(one, other, new)
     for event in _added(one.says, other.says):
         how = " which fails the saga," if event in new.fails else ""
-        yield Difference(f"{name} may now say {event},{how}".rstrip(","), "safe", _NEXT_RUN)
+        what = f"{name} may now say {event},{how}".rstrip(",")
+        if event in _said(old):
+            why = f"{_NEXT_RUN}; where {event} has happened already, it comes second and is a stray"
+            yield Difference(what, "careful", why)
+        else:
+            yield Difference(what, "safe", _NEXT_RUN)
     for event in _added(other.says, one.says):
         why = f"where it said {event}, a rebuilt table takes it as not answered: it runs again"
         yield Difference(f"{name} no longer says {event}", "unsafe", f"{why}, under the same key")
@@ -197,18 +221,22 @@ def _step(one: StepSpec, other: StepSpec, new: Spec) -> Iterator[Difference]:
         yield Difference(what, "careful", "where it has not answered when the saga fails")
 
 
-def _needs(one: StepSpec, other: StepSpec) -> Iterator[Difference]:
+def _needs(one: StepSpec, other: StepSpec, new: Spec) -> Iterator[Difference]:
     name = f"step {other.name}"
+    safety: Safety = "careful"
     why = "where it has answered, nothing; what it began and has not answered it begins again, "
     why += f"under another idempotency key; {_KEPT}"
     more, fewer = _added(one.needs, other.needs), _added(other.needs, one.needs)
+    late = closure(new, {COMPLETED, COMPENSATED})
+    if needs_any(other, late) and not needs_any(one, late):
+        safety, why = "unsafe", f"{why}; a rebuilt table also runs it in sagas that ended before"
     if more and fewer:
         what = f"{name} now needs {_all_of(more)}, no longer {_all_of(fewer)}"
-        yield Difference(what, "careful", why)
+        yield Difference(what, safety, why)
     elif more:
-        yield Difference(f"{name} now also needs {_all_of(more)}", "careful", why)
+        yield Difference(f"{name} now also needs {_all_of(more)}", safety, why)
     elif fewer:
-        yield Difference(f"{name} no longer needs {_all_of(fewer)}", "careful", why)
+        yield Difference(f"{name} no longer needs {_all_of(fewer)}", safety, why)
     elif one.parameters != other.parameters and one.resources == other.resources:
         yield Difference(f"{name} has its parameters in other words or order", "safe", "nothing")
 

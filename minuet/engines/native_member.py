@@ -139,7 +139,7 @@ class Member:
         """
         try:
             self._consumer.unsubscribe()
-            until = time.monotonic() + LEAVE_S
+            until = time.monotonic() + REVOKE_S  # less than `stop` waits for all of it
             while self._consumer.assignment() and time.monotonic() < until:
                 self._consumer.poll(POLL_S)  # gives back what is assigned
         finally:

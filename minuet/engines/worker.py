@@ -171,11 +171,11 @@ async def _run(
             await loop.start()
             ready(loop)
             await loop.stopped.wait()
+            if loop.error is not None:
+                await log.close()
+                raise loop.error
         finally:
             await close_resources(unit.resources.values())
-    if loop.error is not None:
-        await log.close()
-        raise loop.error
     return signals.heard
 
 

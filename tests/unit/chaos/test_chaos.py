@@ -61,6 +61,7 @@ RELEASED = ("u", "StockReleased", RELEASE, "r")
 COMPENSATED = ("e", "SagaCompensated", "", "")
 UNDONE = (BEGIN, RESERVED, FAILED, ASKED, RELEASED, COMPENSATED)
 DONE = Row(RESERVE, "stock/reserve", "shelf-1", "")
+SAYS = "effect: o-1: the log says"
 TAKEN_BACK = Row(RELEASE, "stock/release", "back-1", "shelf-1")
 
 
@@ -69,8 +70,23 @@ TAKEN_BACK = Row(RELEASE, "stock/release", "back-1", "shelf-1")
     [
         (UNDONE, (DONE, TAKEN_BACK), []),
         ((BEGIN, RESERVED), (DONE,), ["ends: o-1: it has not ended, and waits for no person"]),
-        (UNDONE, (DONE,), ["effect: o-1: it failed, and stock/reserve is not undone"]),
-        (UNDONE, (TAKEN_BACK,), ["effect: o-1: shelf-1 was undone, and never done"]),
+        (
+            UNDONE,
+            (DONE,),
+            [
+                f"{SAYS} StockReleased, and the ledger has no effect under {RELEASE}",
+                "effect: o-1: it failed, and stock/reserve is not undone",
+            ],
+        ),
+        (
+            UNDONE,
+            (TAKEN_BACK,),
+            [
+                f"{SAYS} StockReserved, and the ledger has no effect under {RESERVE}",
+                "effect: o-1: shelf-1 was undone, and never done",
+            ],
+        ),
+        (UNDONE, None, []),
         (
             UNDONE,
             (DONE, TAKEN_BACK, Row("again", "stock/release", "back-2", "shelf-1")),
@@ -84,7 +100,7 @@ TAKEN_BACK = Row(RELEASE, "stock/release", "back-1", "shelf-1")
     ],
 )
 def test_a_broken_promise_is_found(
-    records: tuple[tuple[str, str, str, str], ...], rows: tuple[Row, ...], says: list[str]
+    records: tuple[tuple[str, str, str, str], ...], rows: tuple[Row, ...] | None, says: list[str]
 ) -> None:
     found = Audit()
     judge(ORDERS, saga(*records), rows, found)
@@ -92,23 +108,31 @@ def test_a_broken_promise_is_found(
 
 
 def test_what_a_fault_hit_is_told_by_the_lives_of_sagas() -> None:
-    lives = Lives([(100, 500), (200, 9_000), (600, 700)], {0: [150, 1_000, 4_000], 1: [300, 900]})
-    assert [lives.in_flight(at) for at in (100, 250, 650, 9_001)] == [0, 2, 2, 0]
-    assert lives.silence_ms(950, 60_000) == 3_000
+    sagas = [(100, 500), (200, 9_000), (600, 700), (8_000, 9_900)]
+    lives = Lives(sagas, {0: [150, 1_000, 4_000, 7_900], 1: [300, 900, 1_500, 3_000, 5_000, 7_900]})
+    assert [lives.in_flight(at) for at in (100, 250, 650, 9_950)] == [0, 2, 2, 0]
+    assert lives.silence_ms(950, 60_000) == 3_900
     assert lives.silence_ms(950, 2_000) == 1_950  # what comes later has another cause
-    assert lives.silence_ms(5_000, 60_000) == 0
+    assert lives.silence_ms(8_500, 60_000) == 0  # nothing is begun any more
+    assert Lives(sagas, {0: [150]}).silence_ms(1_000, 60_000) == 7_000  # it never answered again
 
 
 def test_a_run_that_was_broken_off_is_read_as_it_was_written(tmp_path: Path) -> None:
     state = State("orders", 7, 12.5, 1_250, [Fired(1_000, "kill", "worker 1", 0.0)])
     state.save(tmp_path / "state.json")
-    assert load(tmp_path / "state.json") == state
+    assert load(tmp_path / "state.json", "orders") == state
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"faults": [1]}'])
 def test_a_state_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_text(text)
     with pytest.raises(UsageError, match="not the state of a run"):
-        load(tmp_path / "state.json")
+        load(tmp_path / "state.json", "orders")
     with pytest.raises(UsageError, match="leave --resume out"):
-        load(tmp_path / "none")
+        load(tmp_path / "none", "orders")
+
+
+def test_a_run_of_another_workflow_is_not_gone_on_with(tmp_path: Path) -> None:
+    State("refunds", 7).save(tmp_path / "state.json")
+    with pytest.raises(UsageError, match="is one of refunds, not orders"):
+        load(tmp_path / "state.json", "orders")

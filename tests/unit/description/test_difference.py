@@ -239,6 +239,32 @@ def test_the_same_spec_has_no_difference_and_each_other_has_one() -> None:
         assert differences(spec, replace(spec, version="another"))[0].safety == "careful"
 
 
+def told(old: Spec, new: Spec) -> dict[str, str]:
+    return {found.what: found.safety for found in differences(old, new)}
+
+
+def test_a_step_that_comes_to_need_the_end_runs_again_in_a_rebuilt_table() -> None:
+    old, new = (
+        orders(step("thank", needs, "Thanked")) for needs in ("ShipmentBooked", "SagaCompleted")
+    )
+    what = "step thank now needs SagaCompleted, no longer ShipmentBooked"
+    assert told(old, new) == {what: "unsafe"}
+
+
+def test_an_answer_that_somebody_else_may_have_given_is_no_safe_one() -> None:
+    new = changed("screen_fraud", says=("FraudCleared", "FraudFound", "StockRejected"))
+    what = "step screen_fraud may now say StockRejected, which fails the saga"
+    assert told(OLD, new) == {what: "careful"}
+
+
+def test_a_change_without_words_is_told_beside_one_with_words() -> None:
+    new = replace(changed("charge_payment", timeout_ms=5000), fails=OLD.fails[::-1])
+    assert told(OLD, new) == {
+        "step charge_payment may take 5s, no longer 30s": "safe",
+        "something that has no words here (fails): compare `minuet spec show --json`": "careful",
+    }
+
+
 def test_no_field_of_a_spec_is_forgotten() -> None:
     """Each field that is part of the version is told of when it alone differs."""
     other: dict[str, Any] = {
