@@ -7,10 +7,12 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
+from minuet.inspection.rows import log_offset, stored
 from minuet.kafka.connection import Connection
 from minuet.kafka.following import follow
 from minuet.kafka.offsets import watermarks
@@ -127,15 +129,23 @@ class Refusals(Parcels):
             process.communicate(timeout=PATIENCE_S)
 
     def ended(self, count: int) -> None:
-        """Wait until so many parcels have ended, or wait for a person."""
+        """Wait until so many parcels have ended, or wait for a person, and the table has it."""
         place = Connection(self.bootstrap)
         start = {number: low for number, (low, _) in watermarks(place, self.topic).items()}
-        found: set[str] = set()
+        found: dict[str, int] = {}
         for messages in follow(place, self.topic, start):
             records = [record_of(message) for message in messages]
-            found |= {record.key for record in records if record.type in ENDS}
+            found |= {record.key: record.offset for record in records if record.type in ENDS}
             if len(found) >= count:
-                return
+                break
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._stored(place, found):
+            assert time.monotonic() < deadline, "the table stays behind the log"
+            time.sleep(0.1)
+
+    def _stored(self, place: Connection, ends: dict[str, int]) -> bool:
+        rows = stored(place, f"{self.name}.sagas")
+        return all(key in rows and log_offset(rows[key].row) >= ends[key] for key in ends)
 
 
 class Worker:
