@@ -43,6 +43,7 @@ class Wish:
         every_s: a fault on average so often; `kinds` of faults.
         workers: at once; `supervised`: each by a supervisor.
         shop: whether steps reach `minuet demo shop`; else their resources are simulated ones.
+        latency_ms: of each call of the shop: what is in flight is what a fault can hit.
         seed: of the faults.
         resume: go on with the run that was broken off, under its own seed.
     """
@@ -58,6 +59,7 @@ class Wish:
     workers: int = 2
     supervised: bool = False
     shop: bool = True
+    latency_ms: int = 200
     seed: int = 0
     resume: bool = False
 
@@ -231,7 +233,8 @@ def _crew(wish: Wish, children: Children, connection: Connection, folder: Path) 
     command += ("--state", str(folder / "crashes"))
     if wish.shop:
         shop = ("demo", "shop", "--port", "0", "--ledger", str(folder / "ledger.sqlite"))
-        children.start(_SHOP, *shop, "--latency-ms", "20")
+        half = str(wish.latency_ms // 2)  # an effect is done in the middle of its call
+        children.start(_SHOP, *shop, "--latency-ms", half, "--late", "1", "--late-ms", half)
         children.wait(_SHOP, lambda: children.said(_SHOP, "listening"))
         environment = {"SHOP_URL": children.said(_SHOP, "listening")[0]["url"]}
     else:

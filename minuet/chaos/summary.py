@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, TypeVar
 
 from minuet.chaos.audit import Lives
 from minuet.chaos.run import Found
 
+_N = TypeVar("_N", int, float)
+
+HIT_LEAST = 20  # sagas in flight, without which a fault shows little
 _PATIENCE_MS = 30_000  # a silence that begins later has another cause than the fault
 _NEVER_MS = 1 << 62
 
@@ -26,6 +31,7 @@ def summary(found: Found) -> dict[str, Any]:
         "sagas": audit.sagas,
         "ended": dict(audit.ended),
         "parked": audit.parked,
+        "hit_least": HIT_LEAST,
         "effects": audit.effects,
         "asked_again": audit.again,
         "violated": audit.violated,
@@ -42,17 +48,27 @@ def _counts(found: Found) -> Counter[str]:
 def _of_kind(found: Found, kind: str) -> dict[str, Any]:
     """How often, what it hit, and how long a partition had no answer after it."""
     times = [*(fault.at_ms for fault in found.state.faults), _NEVER_MS]
-    hits = [
+    made = [
         (fault.at_ms, min(following - fault.at_ms, _PATIENCE_MS))
         for fault, following in zip(found.state.faults, times[1:], strict=True)
         if fault.kind == kind
     ]
     lives: Lives = found.lives
-    silences = sorted(lives.silence_ms(*hit) / 1000 for hit in hits)
+    flying = sorted(lives.in_flight(at_ms) for at_ms, _ in made)
+    silences = sorted(lives.silence_ms(*one) / 1000 for one in made)
+    hits = sum(count >= HIT_LEAST for count in flying)
     return {
-        "count": len(hits),
-        "in_flight_least": min(lives.in_flight(at_ms) for at_ms, _ in hits),
-        "silence_p50_s": silences[len(silences) // 2],
-        "silence_p95_s": silences[min(len(silences) - 1, int(len(silences) * 0.95))],
+        "count": len(made),
+        "hit": hits,
+        "missed": len(made) - hits,
+        "in_flight_least": flying[0],
+        "in_flight_p50": _share(flying, 0.5),
+        "silence_p50_s": _share(silences, 0.5),
+        "silence_p95_s": _share(silences, 0.95),
         "silence_most_s": silences[-1],
     }
+
+
+def _share(ordered: Sequence[_N], share: float) -> _N:
+    """The least of them that so large a share does not exceed."""
+    return ordered[max(0, ceil(len(ordered) * share) - 1)]

@@ -21,7 +21,6 @@ from minuet.cli.common import (
     connection,
     project_folder,
 )
-from minuet.cli.lint import check_rules
 from minuet.cli.logs import LogFormat, set_up
 from minuet.cli.processes import leave_with
 from minuet.cli.worker_many import run_many
@@ -125,6 +124,8 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     set_up(log_format, verbose=verbose)
     loaded = projects.load(workflow, project)
     if not parent:
+        from minuet.cli.lint import check_rules  # only now: it takes 0.1 s of each start
+
         check_rules(loaded, project_folder(project))
     assignment = Assignment(
         only=_names(only, more),

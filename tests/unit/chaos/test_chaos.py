@@ -10,11 +10,14 @@ import pytest
 from minuet.chaos.audit import Audit, Lives, Row, judge
 from minuet.chaos.faults import Fired
 from minuet.chaos.plan import KINDS, plan
+from minuet.chaos.run import Found
 from minuet.chaos.state import State, load
+from minuet.chaos.summary import summary
 from minuet.engines.model_broker import Stored
 from minuet.errors import UsageError
 from minuet.event.ids import slot_id
 from minuet.simulation.history import Told, told
+from minuet.verify import Report
 from tests.unit.core.story import ORDERS
 
 
@@ -115,6 +118,20 @@ def test_what_a_fault_hit_is_told_by_the_lives_of_sagas() -> None:
     assert lives.silence_ms(950, 2_000) == 1_950  # what comes later has another cause
     assert lives.silence_ms(8_500, 60_000) == 0  # nothing is begun any more
     assert Lives(sagas, {0: [150]}).silence_ms(1_000, 60_000) == 7_000  # it never answered again
+
+
+def test_a_fault_that_hit_few_sagas_is_told_apart() -> None:
+    sagas = [(0, 20_000)] * 19 + [(500, 900), (500, 700), (30_000, 31_000)]
+    lives = Lives(sagas, {0: [600, 1_100, 4_000, 21_000]})
+    faults = [Fired(at, "kill", "worker 1", 0.0) for at in (600, 1_000, 3_900)]
+    state = State("orders", 7, 30.0, 21, faults)
+    found = summary(Found(state, 1.0, Audit(), lives, Report("orders")))["faults"]
+    assert found == {
+        "kill": {
+            "count": 3, "hit": 1, "missed": 2, "in_flight_least": 19, "in_flight_p50": 19,
+            "silence_p50_s": 2.8, "silence_p95_s": 17.0, "silence_most_s": 17.0,
+        }
+    }  # fmt: skip
 
 
 def test_a_run_that_was_broken_off_is_read_as_it_was_written(tmp_path: Path) -> None:
