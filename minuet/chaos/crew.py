@@ -35,6 +35,7 @@ class Crew:
         self._supervised = supervised
         self._names = [f"worker {number}" for number in range(1, count + 1)]
         self._extra = 0
+        self._extras: set[str] = set()
         self._later: list[tuple[float, Callable[[], None]]] = []
 
     def start(self) -> None:
@@ -71,7 +72,8 @@ class Crew:
         self._extra += 1
         name = f"extra worker {self._extra}"
         self._start(name)
-        self._after(seconds, lambda: self._children.stop(name))
+        self._extras.add(name)
+        self._after(seconds, lambda: self._retire(name))
         return name
 
     def look(self) -> None:
@@ -86,9 +88,13 @@ class Crew:
         for what in due:
             what()
         for name, code in self._children.ended().items():
-            if name not in self._names or self._supervised or code != -signal.SIGKILL:
+            is_worker = name in self._names or name in self._extras
+            if not is_worker or self._supervised or code != -signal.SIGKILL:
                 self._children.check()  # nobody killed it: the run is not what it says it is
-            self._start(name)
+            if name in self._extras:
+                self._retire(name)
+            else:
+                self._start(name)
 
     @property
     def settled(self) -> bool:
@@ -113,6 +119,11 @@ class Crew:
 
     def _start(self, name: str) -> None:
         self._children.start(name, *self._command, environment=self._environment)
+
+    def _retire(self, name: str) -> None:
+        if name in self._extras:
+            self._extras.remove(name)
+            self._children.stop(name)
 
     def _pid(self, name: str) -> int:
         """The process that does the work; 0 while it is not ready."""

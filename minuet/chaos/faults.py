@@ -11,14 +11,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from minuet.chaos.arming import Arming
 from minuet.chaos.crew import Crew
 from minuet.chaos.plan import Fault
 from minuet.dev import Broker
 
+GROWN_S = 4.0  # that one worker more is there to take partitions away from others
+
 
 @dataclass(frozen=True)
 class Fired:
-    """A fault that was made: `at_ms` since 1970, what it hit in words, and for how long."""
+    """A fault that was made: `at_ms` since 1970, what it hit in words, and for how long.
+
+    Of a death at a named place the kind has the place in it.
+    """
 
     at_ms: int
     kind: str
@@ -32,27 +38,38 @@ class Faults:
     Args:
         crew: the workers.
         broker: the broker, which is this run's own.
+        arming: of places where workers die by themselves.
         seed: of whom a fault hits.
     """
 
-    def __init__(self, crew: Crew, broker: Broker, seed: int) -> None:
+    def __init__(self, crew: Crew, broker: Broker, arming: Arming, seed: int) -> None:
         self._crew = crew
         self._broker = broker
+        self._arming = arming
         self._dice = random.Random(f"whom-{seed}")
         self._mend: Callable[[], object] | None = None
         self._mend_at = 0.0
 
     def make(self, fault: Fault) -> Fired | None:
-        """Make a fault; None when there is nobody whom it could hit."""
+        """Make a fault; None when there is nobody whom it could hit, or it is to come yet."""
+        self._arming.disarm()
         at_ms = time.time_ns() // 1_000_000
         what = self._make(fault)
         return Fired(at_ms, fault.kind, what, fault.seconds) if what else None
 
-    def look(self) -> None:
-        """Mend what is to be mended by now."""
+    def look(self) -> list[Fired]:
+        """Mend what is to be mended by now; returns who died by himself since the last look."""
         if self._mend is not None and time.monotonic() >= self._mend_at:
             self.heal()
         self._crew.look()
+        return [
+            Fired(death.at_ms, f"failpoint {death.place}", f"process {death.pid}", 0.0)
+            for death in self._arming.deaths()
+        ]
+
+    def stop(self) -> None:
+        """Let nobody die by himself any more."""
+        self._arming.disarm()
 
     def heal(self) -> None:
         """Mend everything at once."""
@@ -69,6 +86,9 @@ class Faults:
         match fault.kind:
             case "kill":
                 return self._crew.kill(self._dice)
+            case "failpoint":
+                self._lead_to(self._arming.arm())
+                return ""
             case "restart":
                 return self._crew.restart(self._dice)
             case "scale":
@@ -77,6 +97,16 @@ class Faults:
                 return self._hit_broker(fault)
             case _:
                 return self._crew.freeze(self._dice, fault.seconds)
+
+    def _lead_to(self, place: str) -> None:
+        """Bring about what a worker comes to a place by; to most of them it always comes."""
+        match place:
+            case "in-restore":
+                self._crew.kill(self._dice)
+            case "in-revoked" | "after-revoked":
+                self._crew.grow(GROWN_S)
+            case "at-stop":
+                self._crew.restart(self._dice)
 
     def _hit_broker(self, fault: Fault) -> str:
         status = self._broker.status()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -9,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from minuet.chaos.arming import Arming
 from minuet.chaos.audit import Audit, Lives, audit
 from minuet.chaos.crew import Crew
 from minuet.chaos.faults import Faults, Fired
-from minuet.chaos.plan import KINDS, Fault, plan
+from minuet.chaos.plan import KINDS, plan
 from minuet.chaos.state import State, load
 from minuet.chaos.upstream import Upstream
 from minuet.children import Children
 from minuet.dev import Broker, network
+from minuet.engines.worker import FAILPOINTS
 from minuet.errors import MinuetError
 from minuet.event.model import Event
 from minuet.kafka import topics
@@ -29,6 +32,7 @@ _LOOK_S = 0.1
 _SAVE_S = 5.0
 _HEAL_S = 180.0  # until every saga has ended, once nothing is broken any more
 _SHOP = "shop"
+_FAILPOINTS = "failpoints"
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,10 @@ class _Scene:
         stack.callback(crew.heal)
         stages.stage(f"starting {wish.workers} workers")
         crew.start()
-        faults = Faults(crew, broker, state.seed)
+        arming = Arming(
+            folder / _FAILPOINTS, random.Random(f"where-{state.seed}-{state.elapsed_s}")
+        )
+        faults = Faults(crew, broker, arming, state.seed)
         stack.callback(faults.heal)
         ledger, acked = folder / "ledger.sqlite", folder / "acked"
         return cls(wish, stages, state, connection, crew, faults, ledger, acked, file)
@@ -172,6 +179,7 @@ class _Scene:
             with up:
                 self._play(up)
                 self.stages.stage("mending everything")
+                self.faults.stop()
                 self._until("all is mended", lambda: self.faults.quiet)
         finally:  # broken off, it is gone on with from here
             state.sent = up.sent
@@ -184,10 +192,10 @@ class _Scene:
         due = next(fault for fault in faults if fault.at_s >= state.elapsed_s)
         before, began, saved = state.elapsed_s, time.monotonic(), 0.0
         while state.elapsed_s < wish.seconds:
-            self.faults.look()
+            self._look()
             up.check()
             if state.elapsed_s >= due.at_s:
-                self._make(due)
+                self._note(self.faults.make(due))
                 due = next(faults)
             time.sleep(_LOOK_S)
             state.elapsed_s, state.sent = before + time.monotonic() - began, up.sent
@@ -205,8 +213,11 @@ class _Scene:
         self.crew.stop()
         return round(took, 1)
 
-    def _make(self, fault: Fault) -> None:
-        fired = self.faults.make(fault)
+    def _look(self) -> None:
+        for death in self.faults.look():
+            self._note(death)
+
+    def _note(self, fired: Fired | None) -> None:
         if fired is not None:
             self.state.faults.append(fired)
             self.stages.fired(fired)
@@ -218,7 +229,7 @@ class _Scene:
     def _until(self, what: str, holds: Callable[[], bool]) -> None:
         until = time.monotonic() + _HEAL_S
         while not holds():
-            self.faults.look()
+            self._look()
             if time.monotonic() > until:
                 message = f"not within {_HEAL_S:.0f} s: {what}; see {self.wish.folder}"
                 raise MinuetError(message)
@@ -227,7 +238,7 @@ class _Scene:
 
 def _crew(wish: Wish, children: Children, connection: Connection, folder: Path) -> Crew:
     """The workers, and the shop that their steps reach."""
-    environment: dict[str, str] = {}
+    environment = {FAILPOINTS: str(folder / _FAILPOINTS)}
     command: tuple[str, ...] = ("worker", wish.workflow.spec.name)
     command += ("--bootstrap", connection.bootstrap)
     command += ("--state", str(folder / "crashes"))
@@ -236,7 +247,7 @@ def _crew(wish: Wish, children: Children, connection: Connection, folder: Path) 
         half = str(wish.latency_ms // 2)  # an effect is done in the middle of its call
         children.start(_SHOP, *shop, "--latency-ms", half, "--late", "1", "--late-ms", half)
         children.wait(_SHOP, lambda: children.said(_SHOP, "listening"))
-        environment = {"SHOP_URL": children.said(_SHOP, "listening")[0]["url"]}
+        environment["SHOP_URL"] = children.said(_SHOP, "listening")[0]["url"]
     else:
         command += ("--simulated",)
     return Crew(children, command, environment, wish.workers, supervised=wish.supervised)

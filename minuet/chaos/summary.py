@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from minuet.chaos.audit import Lives
 from minuet.chaos.run import Found
+from minuet.engines.failpoints import PLACES
 
 _N = TypeVar("_N", int, float)
 
@@ -25,7 +26,8 @@ def summary(found: Found) -> dict[str, Any]:
         "workflow": state.workflow,
         "seed": state.seed,
         "seconds": round(state.elapsed_s, 1),
-        "faults": {kind: _of_kind(found, kind) for kind in _counts(found)},
+        "faults": {kind: _of_kind(found, kind) for kind in sorted(_counts(found))},
+        "failpoints_left": _failpoints_left(found),
         "acked": audit.acked,
         "lost": audit.lost,
         "sagas": audit.sagas,
@@ -45,12 +47,20 @@ def _counts(found: Found) -> Counter[str]:
     return Counter(fault.kind for fault in found.state.faults)
 
 
+def _failpoints_left(found: Found) -> list[str]:
+    """Places where nobody died in a run in which some did."""
+    prefix = "failpoint "
+    died = {kind.removeprefix(prefix) for kind in _counts(found) if kind.startswith(prefix)}
+    return [place for place in PLACES if place not in died] if died else []
+
+
 def _of_kind(found: Found, kind: str) -> dict[str, Any]:
     """How often, what it hit, and how long a partition had no answer after it."""
-    times = [*(fault.at_ms for fault in found.state.faults), _NEVER_MS]
+    faults = sorted(found.state.faults, key=lambda fault: fault.at_ms)
+    times = [*(fault.at_ms for fault in faults), _NEVER_MS]
     made = [
         (fault.at_ms, min(following - fault.at_ms, _PATIENCE_MS))
-        for fault, following in zip(found.state.faults, times[1:], strict=True)
+        for fault, following in zip(faults, times[1:], strict=True)
         if fault.kind == kind
     ]
     lives: Lives = found.lives

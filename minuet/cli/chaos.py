@@ -27,11 +27,12 @@ _EXIT_TERMINATED = 143
 _HELP = """Run a workflow on a real Kafka while workers and broker are killed, and audit it.
 
 Begin events are published at a steady rate. Faults are drawn from a seed: a worker is killed \
-(kill), stopped for longer than its session and let go on (zombie), stopped briefly (pause), \
-stopped cleanly (restart), joined by one more (scale); the broker is killed (broker-kill) or \
-stopped (broker-pause). Then all is mended, and when every saga has ended an auditor that shares \
-nothing with the core holds topics and the services' ledger against the promises: no acknowledged \
-event is lost, each effect is effective once, what failed is undone.
+(kill), dies at a named place of its own code (failpoint), is stopped for longer than its \
+session and let go on (zombie), stopped briefly (pause), stopped cleanly (restart), joined by \
+one more (scale); the broker is killed (broker-kill) or stopped (broker-pause). Then all is \
+mended, and when every saga has ended an auditor that shares nothing with the core holds topics \
+and the services' ledger against the promises: no acknowledged event is lost, each effect is \
+effective once, what failed is undone.
 
 Steps of `orders` reach a shop over HTTP; with --simulated the simulated resources are used, which \
 keep no ledger. Ctrl-C breaks a run off, and --resume goes on with it. The Kafka and its data are \
@@ -161,6 +162,8 @@ def _print(found: dict[str, Any]) -> None:
         table.add_row(kind, *cells)
     Console().print(table)
     missed = sum(of["missed"] for of in found["faults"].values())
+    if left := found["failpoints_left"]:
+        typer.echo(f"places that nobody died at: {', '.join(left)}")
     if missed:
         typer.echo(
             f"{missed} faults hit fewer than {found['hit_least']} sagas in flight and show little: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from minuet.cli.processes import leave_with
 from minuet.cli.worker_many import run_many
 from minuet.cli.worker_one import Wish, run_one
 from minuet.engines.crash_memory import CrashMemory
-from minuet.engines.worker import Assignment, part_of
+from minuet.engines.worker import FAILPOINTS, Assignment, part_of
 from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.settings.reading import read
@@ -135,6 +136,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         state=_state(state, project_folder(project), workflow),
         metered=http is not None,
         place=place,
+        failpoints=_failpoints() if parent else None,
     )
     address = None if http is None else (http_host, http)
     wish = Wish(loaded, connection(bootstrap, project), assignment, json, address)
@@ -156,6 +158,12 @@ def _state(typed: str, project: Path, workflow: str) -> Path | None:
     except UsageError as refused:  # as in a container that is read-only
         _LOG.warning("what kills a worker is not remembered: %s", refused)
         return None
+
+
+def _failpoints() -> Path | None:
+    """Return the folder by which a run under faults has its own workers die; None otherwise."""
+    folder = os.environ.get(FAILPOINTS)
+    return Path(folder) if folder else None
 
 
 def _options(project: Path | None, in_flight: int | None) -> Options:
