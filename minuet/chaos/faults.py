@@ -14,6 +14,7 @@ from functools import partial
 from minuet.chaos.arming import Arming
 from minuet.chaos.crew import Crew
 from minuet.chaos.plan import Fault
+from minuet.chaos.proxy import Proxy
 from minuet.dev import Broker
 
 GROWN_S = 4.0  # that one worker more is there to take partitions away from others
@@ -39,10 +40,15 @@ class Faults:
         crew: the workers.
         broker: the broker, which is this run's own.
         arming: of places where workers die by themselves.
+        proxy: before the broker; None where nothing is to be cut.
         seed: of whom a fault hits.
     """
 
-    def __init__(self, crew: Crew, broker: Broker, arming: Arming, seed: int) -> None:
+    def __init__(
+        self, crew: Crew, broker: Broker, arming: Arming, proxy: Proxy | None, seed: int
+    ) -> None:
+        self._proxy = proxy
+        self._ended: list[Fired] = []
         self._crew = crew
         self._broker = broker
         self._arming = arming
@@ -58,11 +64,15 @@ class Faults:
         return Fired(at_ms, fault.kind, what, fault.seconds) if what else None
 
     def look(self) -> list[Fired]:
-        """Mend what is to be mended by now; returns who died by himself since the last look."""
+        """Mend what is to be mended by now; returns what is known only since the last look.
+
+        These are the deaths at named places, and how many connections were cut.
+        """
         if self._mend is not None and time.monotonic() >= self._mend_at:
             self.heal()
         self._crew.look()
-        return [
+        ended, self._ended = self._ended, []
+        return ended + [
             Fired(death.at_ms, f"failpoint {death.place}", f"process {death.pid}", 0.0)
             for death in self._arming.deaths()
         ]
@@ -93,6 +103,9 @@ class Faults:
                 return self._crew.restart(self._dice)
             case "scale":
                 return self._crew.grow(fault.seconds)
+            case "cut":
+                self._cut(fault)
+                return ""
             case "broker-kill" | "broker-pause":
                 return self._hit_broker(fault)
             case _:
@@ -107,6 +120,21 @@ class Faults:
                 self._crew.grow(GROWN_S)
             case "at-stop":
                 self._crew.restart(self._dice)
+
+    def _cut(self, fault: Fault) -> None:
+        """Cut connections for a while; whether there was any to cut is known at its end."""
+        if (proxy := self._proxy) is None:
+            return
+        at_ms, before = time.time_ns() // 1_000_000, proxy.cuts
+        proxy.cutting = True
+
+        def end() -> None:
+            proxy.cutting = False
+            if cuts := proxy.cuts - before:
+                what = f"{cuts} connections, each after an append"
+                self._ended.append(Fired(at_ms, fault.kind, what, fault.seconds))
+
+        self._mend, self._mend_at = end, time.monotonic() + fault.seconds
 
     def _hit_broker(self, fault: Fault) -> str:
         status = self._broker.status()

@@ -18,6 +18,7 @@ KINDS = {
     "pause": (0.5, SESSION_S / 2),  # SIGSTOP of a worker, too short to be noticed
     "scale": (2.0, 6.0),  # one more worker, which stops again
     "restart": (0.0, 0.0),  # SIGTERM of a worker; another is started
+    "cut": (0.5, 3.0),  # connections are cut after each append and before its answer
     "broker-kill": (0.5, 3.0),  # SIGKILL of the broker, which is down for so long
     "broker-pause": (1.0, 12.0),  # SIGSTOP of the broker
 }

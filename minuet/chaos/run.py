@@ -15,6 +15,7 @@ from minuet.chaos.audit import Audit, Lives, audit
 from minuet.chaos.crew import Crew
 from minuet.chaos.faults import Faults, Fired
 from minuet.chaos.plan import KINDS, plan
+from minuet.chaos.proxy import Proxy
 from minuet.chaos.state import State, load
 from minuet.chaos.upstream import Upstream
 from minuet.children import Children
@@ -142,19 +143,12 @@ class _Scene:
         """Start broker, shop and workers."""
         folder, name = wish.folder, wish.workflow.spec.name
         file = folder / "state.json"
-        broker = Broker(folder)
         state = load(file, name) if wish.resume else State(name, wish.seed)
+        stages.stage("starting a Kafka of its own")
+        broker, connection, proxy = _kafka(wish, stack)
         if not wish.resume:
-            broker.reset()
             for old in (file, folder / "acked", *folder.glob("ledger.sqlite*")):
                 old.unlink(missing_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        stages.stage("starting a Kafka of its own")
-        stack.callback(broker.down)
-        port = 0 if wish.resume else network.free_port()  # that nobody else takes while it is down
-        connection = Connection(broker.up(port=port))
-        for spec in (wish.workflow.spec, *wish.others):
-            topics.apply(connection, topics.plan(spec))
         children = stack.enter_context(Children(folder, wish.project))
         crew = _crew(wish, children, connection, folder)
         stack.callback(crew.heal)
@@ -163,7 +157,7 @@ class _Scene:
         arming = Arming(
             folder / _FAILPOINTS, random.Random(f"where-{state.seed}-{state.elapsed_s}")
         )
-        faults = Faults(crew, broker, arming, state.seed)
+        faults = Faults(crew, broker, arming, proxy, state.seed)
         stack.callback(faults.heal)
         ledger, acked = folder / "ledger.sqlite", folder / "acked"
         return cls(wish, stages, state, connection, crew, faults, ledger, acked, file)
@@ -234,6 +228,25 @@ class _Scene:
                 message = f"not within {_HEAL_S:.0f} s: {what}; see {self.wish.folder}"
                 raise MinuetError(message)
             time.sleep(_LOOK_S)
+
+
+def _kafka(wish: Wish, stack: ExitStack) -> tuple[Broker, Connection, Proxy | None]:
+    """A broker with the topics, behind a proxy where connections are to be cut."""
+    told = network.free_port() if "cut" in wish.kinds else 0
+    broker = Broker(wish.folder, told)
+    if not wish.resume:
+        broker.reset()
+    wish.folder.mkdir(parents=True, exist_ok=True)
+    stack.callback(broker.down)
+    port = 0 if wish.resume else network.free_port()  # that nobody else takes while it is down
+    connection = Connection(broker.up(port=port))
+    proxy = None
+    if told:
+        listens = int(connection.bootstrap.rpartition(":")[2])
+        proxy = stack.enter_context(Proxy(told, listens))
+    for spec in (wish.workflow.spec, *wish.others):
+        topics.apply(connection, topics.plan(spec))
+    return broker, connection, proxy
 
 
 def _crew(wish: Wish, children: Children, connection: Connection, folder: Path) -> Crew:

@@ -29,10 +29,11 @@ _HELP = """Run a workflow on a real Kafka while workers and broker are killed, a
 Begin events are published at a steady rate. Faults are drawn from a seed: a worker is killed \
 (kill), dies at a named place of its own code (failpoint), is stopped for longer than its \
 session and let go on (zombie), stopped briefly (pause), stopped cleanly (restart), joined by \
-one more (scale); the broker is killed (broker-kill) or stopped (broker-pause). Then all is \
-mended, and when every saga has ended an auditor that shares nothing with the core holds topics \
-and the services' ledger against the promises: no acknowledged event is lost, each effect is \
-effective once, what failed is undone.
+one more (scale); connections are cut after an append and before its answer (cut); the broker is \
+killed (broker-kill) or stopped (broker-pause). Then all is mended, and when every saga has \
+ended an auditor that shares nothing with the core holds topics and the services' ledger against \
+the promises: no acknowledged event is lost, each effect is effective once, what failed is \
+undone.
 
 Steps of `orders` reach a shop over HTTP; with --simulated the simulated resources are used, which \
 keep no ledger. Ctrl-C breaks a run off, and --resume goes on with it. The Kafka and its data are \

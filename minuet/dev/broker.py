@@ -59,9 +59,14 @@ class Broker:
     """The broker of the project in `folder`.
 
     Its data outlive `down`; its port stays the same as long as nobody else takes it.
+
+    Args:
+        folder: of the project.
+        told: the port that clients are told, where something stands in between; 0 for its own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, told: int = 0) -> None:
+        self._told = told
         self.folder = folder.resolve() / ".minuet" / "broker"
         self.log = self.folder / "broker.log"
         self._config = self.folder / "server.properties"
@@ -132,7 +137,7 @@ class Broker:
         return record.bootstrap if record and record.ready and self._is_alive(record) else None
 
     def _start(self, record: _Record, runtime: Path, class_path: str) -> str:
-        kafka_config.write(self.folder, record.port, record.controller_port)
+        kafka_config.write(self.folder, record.port, record.controller_port, self._told)
         tool = kafka_config.command(runtime, class_path, self.folder, "kafka.tools.StorageTool")
         self._format(tool, record.cluster_id)
         if self.log.exists():

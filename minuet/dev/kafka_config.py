@@ -61,12 +61,18 @@ rootLogger.appenderRef.out.ref = out
 """
 
 
-def write(folder: Path, port: int, controller_port: int) -> Path:
-    """Write the configuration files into `folder`; returns Kafka's."""
+def write(folder: Path, port: int, controller_port: int, told: int = 0) -> Path:
+    """Write the configuration files into `folder`; returns Kafka's.
+
+    Args:
+        folder: of the broker.
+        port: where it listens; `controller_port`: where its controller does.
+        told: the port that clients are told, where something stands in between; 0 for `port`.
+    """
     settings = SETTINGS | {
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+        "advertised.listeners": f"PLAINTEXT://{HOST}:{told or port}",
         "log.dirs": str(folder / "data").replace("\\", "\\\\"),
     }
     (folder / "log4j2.properties").write_text(LOGGING, encoding="utf-8")
