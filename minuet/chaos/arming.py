@@ -35,7 +35,9 @@ class Arming:
             left.unlink()
 
     def arm(self) -> str:
-        """Arm the next place, and return it."""
+        """Arm the next place and return it, or the last one once more if nobody came to it."""
+        if self._armed and (self.folder / self._armed).exists():
+            return self._armed
         if not self._next:
             self._next = self._dice.sample(list(PLACES), len(PLACES))
         self._armed = self._next.pop()

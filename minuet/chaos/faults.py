@@ -58,7 +58,6 @@ class Faults:
 
     def make(self, fault: Fault) -> Fired | None:
         """Make a fault; None when there is nobody whom it could hit, or it is to come yet."""
-        self._arming.disarm()
         at_ms = time.time_ns() // 1_000_000
         what = self._make(fault)
         return Fired(at_ms, fault.kind, what, fault.seconds) if what else None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -31,7 +32,7 @@ from minuet.verify import Report, verify
 
 _LOOK_S = 0.1
 _SAVE_S = 5.0
-_HEAL_S = 180.0  # until every saga has ended, once nothing is broken any more
+_HEAL_S = 180.0  # until one more saga has ended, once nothing is broken any more
 _SHOP = "shop"
 _FAILPOINTS = "failpoints"
 
@@ -76,7 +77,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Found:
-    """What a run came to; `settled_s`: from the end of faults to the end of the last saga."""
+    """What a run came to; `settled_s`: from when all was mended to the end of the last saga."""
 
     state: State
     settled_s: float
@@ -114,14 +115,15 @@ def run(wish: Wish, stages: Stages) -> Found:
     with ExitStack() as stack:
         scene = _Scene.open(wish, stages, stack)
         scene.load()
-        settled_s = scene.settle()
+        mended_ms = time.time_ns() // 1_000_000
+        scene.settle()
         stages.stage("auditing: topics and ledger, then each row of the table")
         acked = scene.acked.read_text(encoding="utf-8").split()
         ledger = scene.ledger if wish.shop else None
         found, lives = audit(scene.connection, wish.workflow.spec, acked, ledger)
-        return Found(
-            scene.state, settled_s, found, lives, verify(scene.connection, wish.workflow.spec)
-        )
+        settled_s = max(0, lives.last_end_ms - mended_ms) / 1000
+        report = verify(scene.connection, wish.workflow.spec)
+        return Found(scene.state, round(settled_s, 1), found, lives, report)
 
 
 @dataclass
@@ -137,6 +139,7 @@ class _Scene:
     ledger: Path
     acked: Path
     file: Path
+    left: int = 0
 
     @classmethod
     def open(cls, wish: Wish, stages: Stages, stack: ExitStack) -> _Scene:
@@ -198,14 +201,14 @@ class _Scene:
                 state.save(self.file)
                 saved = time.monotonic()
 
-    def settle(self) -> float:
-        """Wait until every saga has ended; returns how long that took, in seconds."""
+    def settle(self) -> None:
+        """Wait until every saga has ended, as long as ever more of them end."""
         self.stages.stage("waiting until every saga has ended")
-        began = time.monotonic()
-        self._until("every saga has ended", self._all_ended)
-        took = time.monotonic() - began
+        left = self._left()
+        while left:
+            self._until(f"{left:,} sagas and events are left", partial(self._less_than, left))
+            left = self.left
         self.crew.stop()
-        return round(took, 1)
 
     def _look(self) -> None:
         for death in self.faults.look():
@@ -216,9 +219,14 @@ class _Scene:
             self.state.faults.append(fired)
             self.stages.fired(fired)
 
-    def _all_ended(self) -> bool:
+    def _less_than(self, before: int) -> bool:
+        return self._left() < before
+
+    def _left(self) -> int:
+        """How many sagas go on that wait for no person, and events whose rows are to come."""
         report = verify(self.connection, self.wish.workflow.spec)
-        return report.live <= report.incidents and not report.uncommitted
+        self.left = max(0, report.live - report.incidents) + report.uncommitted
+        return self.left
 
     def _until(self, what: str, holds: Callable[[], bool]) -> None:
         until = time.monotonic() + _HEAL_S

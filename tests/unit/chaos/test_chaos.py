@@ -21,7 +21,7 @@ from minuet.engines.failpoints import PLACES, Failpoints
 from minuet.engines.model_broker import Stored
 from minuet.errors import UsageError
 from minuet.event.ids import slot_id
-from minuet.simulation.history import Told, told
+from minuet.simulation.history import NEVER, Told, told
 from minuet.verify import Report
 from tests.unit.core.story import ORDERS
 
@@ -127,6 +127,7 @@ def test_what_a_fault_hit_is_told_by_the_lives_of_sagas() -> None:
     sagas = [(100, 500), (200, 9_000), (600, 700), (8_000, 9_900)]
     lives = Lives(sagas, {0: [150, 1_000, 4_000, 7_900], 1: [300, 900, 1_500, 3_000, 5_000, 7_900]})
     assert [lives.in_flight(at) for at in (100, 250, 650, 9_950)] == [0, 2, 2, 0]
+    assert (lives.last_end_ms, Lives([(100, NEVER), (1, 5)]).last_end_ms) == (9_900, 5)
     assert lives.silence_ms(950, 60_000) == 3_900
     assert lives.silence_ms(950, 2_000) == 1_950  # what comes later has another cause
     assert lives.silence_ms(8_500, 60_000) == 0  # nothing is begun any more
@@ -151,8 +152,15 @@ def test_each_place_is_armed_before_any_is_armed_again(tmp_path: Path) -> None:
     (tmp_path / "at-stop").touch()
     arming = Arming(tmp_path, random.Random(7))
     assert list(tmp_path.iterdir()) == []  # what an earlier run left is not this one's
-    assert sorted(arming.arm() for _ in PLACES) == sorted(PLACES)
+    points = Failpoints(tmp_path, lambda: None)
+    armed = []
+    for _ in PLACES:
+        armed.append(arming.arm())
+        assert arming.arm() == armed[-1]  # nobody has come to it yet
+        points.at(armed[-1])
+    assert sorted(armed) == sorted(PLACES)
     again = arming.arm()
+    assert (tmp_path / again).exists()
     arming.disarm()
     assert not (tmp_path / again).exists()
 
