@@ -12,6 +12,8 @@ from functools import partial
 
 from minuet.children import Children
 
+_NO_KAFKA = 1  # the exit code of a worker that is started while Kafka is down
+
 
 class Crew:
     """Keeps `count` workers running, whatever is done to them.
@@ -76,8 +78,8 @@ class Crew:
         self._after(seconds, lambda: self._retire(name))
         return name
 
-    def look(self) -> None:
-        """Do what is due, and start again who was killed.
+    def look(self, *, kafka_was_hit: bool = False) -> None:
+        """Do what is due, and start again who was killed, or did not find a Kafka that was hit.
 
         Raises:
             MinuetError: a child ended by itself, the services among them.
@@ -89,7 +91,8 @@ class Crew:
             what()
         for name, code in self._children.ended().items():
             is_worker = name in self._names or name in self._extras
-            if not is_worker or self._supervised or code != -signal.SIGKILL:
+            was_killed = code == -signal.SIGKILL and not self._supervised
+            if not is_worker or not (was_killed or (kafka_was_hit and code == _NO_KAFKA)):
                 self._children.check()  # nobody killed it: the run is not what it says it is
             if name in self._extras:
                 self._retire(name)
@@ -97,9 +100,14 @@ class Crew:
                 self._start(name)
 
     @property
+    def busy(self) -> bool:
+        """Whether something is stopped that is to go on, or more than there should be."""
+        return bool(self._later)
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is stopped or to come, and all are ready."""
-        return not self._later and all(self._pid(name) for name in self._names)
+        return not self.busy and all(self._pid(name) for name in self._names)
 
     def heal(self) -> None:
         """Undo at once what was to be undone later."""

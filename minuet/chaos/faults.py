@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from minuet.chaos.arming import Arming
 from minuet.chaos.crew import Crew
@@ -17,6 +18,7 @@ from minuet.chaos.plan import Fault
 from minuet.chaos.proxy import Proxy
 from minuet.dev import Broker
 
+_EXCUSED_S = 60.0  # after Kafka was hit, a worker may have ended for that; starts can take long
 GROWN_S = 4.0  # that one worker more is there to take partitions away from others
 
 
@@ -55,6 +57,7 @@ class Faults:
         self._dice = random.Random(f"whom-{seed}")
         self._mend: Callable[[], object] | None = None
         self._mend_at = 0.0
+        self._excused_until = 0.0
 
     def make(self, fault: Fault) -> Fired | None:
         """Make a fault; None when there is nobody whom it could hit, or it is to come yet."""
@@ -69,7 +72,7 @@ class Faults:
         """
         if self._mend is not None and time.monotonic() >= self._mend_at:
             self.heal()
-        self._crew.look()
+        self._crew.look(kafka_was_hit=time.monotonic() < self._excused_until)
         ended, self._ended = self._ended, []
         return ended + [
             Fired(death.at_ms, f"failpoint {death.place}", f"process {death.pid}", 0.0)
@@ -85,6 +88,12 @@ class Faults:
         mend, self._mend = self._mend, None
         if mend is not None:
             mend()
+            self._excused_until = time.monotonic() + _EXCUSED_S
+
+    @property
+    def over(self) -> bool:
+        """Whether the last fault is, so that the next may begin; who died may still be starting."""
+        return self._mend is None and not self._crew.busy
 
     @property
     def quiet(self) -> bool:
@@ -144,6 +153,7 @@ class Faults:
         os.kill(pid, signal.SIGKILL if kills else signal.SIGSTOP)
         up = partial(self._broker.up, port=port)  # where the workers look for it
         self._mend = up if kills else partial(_go_on, pid)
+        self._excused_until = inf
         self._mend_at = time.monotonic() + fault.seconds
         return f"the broker, process {pid}"
 

@@ -40,6 +40,7 @@ class Proxy:
         self.cuts = 0
         self._broker = broker
         self._loop = asyncio.new_event_loop()
+        self._ways: set[asyncio.Future[None]] = set()
         self._known = threading.Event()
         self._error: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="minuet-proxy", daemon=True)
@@ -71,9 +72,9 @@ class Proxy:
         self._known.set()
         await self._ended.wait()
         server.close()
+        for way in self._ways:
+            way.cancel()
         left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         await asyncio.sleep(0)  # by then what they aborted is closed
 
@@ -84,15 +85,17 @@ class Proxy:
             client.transport.abort()
             return
         asked: set[int] = set()
-        ways = [
+        ways = {
             asyncio.ensure_future(self._requests(said, broker, asked)),
             asyncio.ensure_future(self._responses(answers, client, asked)),
-        ]
+        }
+        self._ways |= ways
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for way in ways:
                 way.cancel()
+            self._ways -= ways
             client.transport.abort()
             broker.transport.abort()
 

@@ -191,7 +191,7 @@ class _Scene:
         while state.elapsed_s < wish.seconds:
             self._look()
             up.check()
-            if state.elapsed_s >= due.at_s:
+            if state.elapsed_s >= due.at_s and self.faults.over:
                 self._note(self.faults.make(due))
                 due = next(faults)
             time.sleep(_LOOK_S)

@@ -33,7 +33,7 @@ steps = ["streams.refunds"]
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
-            sys.executable, "-m", "minuet", "chaos", "orders", "--rate", "20", "--seed", "8",
+            sys.executable, "-m", "minuet", "chaos", "orders", "--rate", "20", "--seed", "98",
             "--every", "4", "--file", str(ROOT / "examples" / "orders.jsonl"),
             "--project", str(folder), *arguments,
         ],
@@ -51,7 +51,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_run_keeps_its_promises_and_is_gone_on_with_after_ctrl_c(project: Path) -> None:
     kinds = ("kill", "broker-kill", "cut")
-    options = ["--minutes", "0.6", *(f"--only={kind}" for kind in kinds)]
+    options = ["--minutes", "0.4", *(f"--only={kind}" for kind in kinds)]
     first = start(project, *options)
     assert first.stderr
     while "!" not in first.stderr.readline():  # a fault
