@@ -14,9 +14,9 @@ from functools import cache
 from bench.storm_saga import REFUSED_EVERY, OrderPlaced, SickBank, workflow
 from minuet.core.state import Status
 from minuet.engines import virtual_time
+from minuet.engines.course import Stored
 from minuet.engines.gates import KNOWN_MOST
 from minuet.engines.loop import Loop
-from minuet.engines.model_broker import Stored
 from minuet.engines.simulation import Outcome, Settings, Simulation
 from minuet.event.record import TYPE
 from minuet.settings.worker import Options

@@ -17,8 +17,8 @@ from minuet.chaos.plan import KINDS, plan
 from minuet.chaos.run import Found
 from minuet.chaos.state import State, load
 from minuet.chaos.summary import summary
+from minuet.engines.course import Stored
 from minuet.engines.failpoints import PLACES, Failpoints
-from minuet.engines.model_broker import Stored
 from minuet.errors import UsageError
 from minuet.event.ids import slot_id
 from minuet.simulation.history import NEVER, Told, told
