@@ -67,7 +67,7 @@ class DiskRows:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # rows hold what events say
             self._db: Rdict | None = Rdict(str(folder), options=_options())
         except Exception as refused:  # the only one that rocksdict raises
             raise OSError(str(refused)) from refused
@@ -96,7 +96,7 @@ class DiskRows:
         name = key.encode()
         if peek(row)[3]:
             self._changes[_REST + name] = row
-            self._changes[_LIVE + name] = None
+            self._remove(_LIVE + name)
         else:
             self._changes[_LIVE + name] = row
         self._write_some()
@@ -104,8 +104,15 @@ class DiskRows:
     def drop(self, key: str) -> None:
         """Forget a saga's row, if there is one."""
         name = key.encode()
-        self._changes[_LIVE + name] = self._changes[_REST + name] = None
+        self._remove(_LIVE + name)
+        self._remove(_REST + name)
         self._write_some()
+
+    def _remove(self, key: bytes) -> None:
+        """Remove what is there; a mark for what is not would only be in the way of iterations."""
+        self._changes.pop(key, None)
+        if self._db is not None and self._db.key_may_exist(key):
+            self._changes[key] = None
 
     def keys(self) -> Iterator[str]:
         """Iterate over all sagas."""
