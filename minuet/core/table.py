@@ -217,12 +217,11 @@ class Table:
     def _next_of_sweep(self) -> list[str]:
         """Go over all rows in small pieces, once for each hundredth of the horizon."""
         piece = list(islice(self._sweep, SWEEP_ROWS))
-        if (
-            not piece
-            and self.log_time - self._swept_at >= self.plan.spec.duplicate_horizon_ms // 100
-        ):
+        every_ms = self.plan.spec.duplicate_horizon_ms // 100
+        if not piece and self.log_time - self._swept_at >= every_ms:
             self._swept_at = self.log_time
             self._sweep = self._rows.keys()
+            piece = list(islice(self._sweep, SWEEP_ROWS))
         return piece
 
     def forget(self, key: str) -> None:
