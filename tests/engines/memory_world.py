@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from minuet.engines import virtual_time
+from minuet.engines.course import Stored
 from minuet.engines.log import Log
 from minuet.engines.memory import MemoryLog
-from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker, Stored
+from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker
 from minuet.engines.row_store import RowStores
 from minuet.event.record import Headers
 from minuet.settings.worker import Options

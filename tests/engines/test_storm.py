@@ -20,10 +20,10 @@ from typing import Any
 from bench.storm_saga import REFUSED_EVERY, OrderPlaced, SickBank, workflow
 from minuet.core.state import Status
 from minuet.engines import virtual_time
+from minuet.engines.course import Stored
 from minuet.engines.disk_stores import DiskStores
 from minuet.engines.gates import KNOWN_MOST
 from minuet.engines.loop import Loop
-from minuet.engines.model_broker import Stored
 from minuet.engines.simulation import Outcome, Settings, Simulation
 from minuet.event.record import TYPE
 from minuet.settings.worker import Options

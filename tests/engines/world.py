@@ -14,9 +14,9 @@ from minuet.core.plan import compile_plan
 from minuet.core.row import pack, peek
 from minuet.core.state import State
 from minuet.core.table import Table
+from minuet.engines.course import Stored
 from minuet.engines.log import Append, Log
 from minuet.engines.loop import Loop
-from minuet.engines.model_broker import Stored
 from minuet.engines.row_store import RowStores
 from minuet.engines.worker import Assignment, unit_of
 from minuet.event.ids import begin_id
