@@ -241,7 +241,7 @@ class _Scene:
 def _kafka(wish: Wish, stack: ExitStack) -> tuple[Broker, Connection, Proxy | None]:
     """A broker with the topics, behind a proxy where connections are to be cut."""
     told = network.free_port() if "cut" in wish.kinds else 0
-    broker = Broker(wish.folder, told)
+    broker = Broker(wish.folder, told=told)
     if not wish.resume:
         broker.reset()
     wish.folder.mkdir(parents=True, exist_ok=True)
