@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from minuet.dev import Broker, network
-from tests.integration.in_time import in_time
+from tests.integration.in_time import in_time, waited_s
 from tests.integration.orders_run import (
     Observer,
     OrdersRun,
@@ -118,10 +118,11 @@ def test_a_worker_killed_in_mid_run_is_succeeded_by_another_and_nothing_is_lost_
         wait_for_a_moment(observer, dice, 3, 15)
         worker.end(signal.SIGKILL)
         killed = now_ms()
-        run.start()
+        successor = run.start()
         until("an answer", lambda: observer.answered_since(killed, EVERY_PARTITION))
+        waited = waited_s(successor.process.pid)
         silence_s = (observer.answered_since(killed, EVERY_PARTITION)[0] - killed) / 1000
-        was_soon = in_time(silence_s, PROGRESS_WITHIN_S)  # as busy as the machine is now
+        was_soon = in_time(silence_s, PROGRESS_WITHIN_S, waited_s=waited)
         all_is_well(run, observer, upstream)
         hit = in_flight_at(observer, killed)
     twice = sum(n > 1 for n in calls(run))
