@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
-from minuet.engines.model_broker import Stored
+from minuet.engines.course import Stored
 from minuet.event.record import Headers
 from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks

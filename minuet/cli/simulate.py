@@ -50,6 +50,7 @@ def simulate(  # noqa: PLR0913  (Typer wants a parameter for each option)
     seed: Annotated[int | None, typer.Option(min=0, help="Run this one alone.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="With --seed: print it all.")] = False,
     sagas: Annotated[int, typer.Option(min=1, help="Sagas in each run.")] = 8,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one on each processor.")] = 0,
     file: BeginEventsOption = None,
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -65,7 +66,7 @@ def simulate(  # noqa: PLR0913  (Typer wants a parameter for each option)
     wish.load()  # what is wrong with it is said here, once
     numbers = range(first, first + seeds)
     with progress_bar("simulating", quiet=json) as show:
-        tally = series(wish, numbers, lambda sofar: show(sofar.seeds, seeds))
+        tally = series(wish, numbers, lambda sofar: show(sofar.seeds, seeds), jobs)
     if json:
         print_json({"workflow": workflow, "ok": not tally.failed, **_counts(tally)})
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from minuet.event.platform import PLATFORM_EVENTS
 from minuet.spec.model import DeadlineSpec, Spec, StepSpec, UndoSpec
@@ -110,6 +111,7 @@ class Plan:
         return self.roles.get(event_type, Role.UNKNOWN)
 
 
+@lru_cache(maxsize=64)  # a simulation makes workers by the thousand
 def compile_plan(spec: Spec) -> Plan:
     """Compile a spec. The spec is taken to be well formed (`minuet.spec.assemble` checks it)."""
     bits = _bits(spec)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from minuet.engines.log import Append, Position, Sink, Unreadable
 from minuet.engines.memory_calls import MemoryCalls
-from minuet.engines.model_broker import TIE_S, ModelBroker, Stored
-from minuet.event.record import Record, UnreadableHeaders, parse
+from minuet.engines.model_broker import TIE_S, ModelBroker, as_bytes
 
 BATCH = 50  # records read at once, at most
 ROWS_BATCH = 100
@@ -152,9 +151,11 @@ class MemoryLog:
         if fetch.paused or self._fetches.get(partition) is not fetch:
             return
         there = self._broker.records(self._broker.log, partition)
-        batch = there[fetch.position : fetch.position + self._broker.some(BATCH)]
+        batch = self._broker.read(
+            partition, fetch.position, fetch.position + self._broker.some(BATCH)
+        )
         fetch.position += len(batch)
-        self._sink.read(partition, [_record(stored) for stored in batch])
+        self._sink.read(partition, batch)
         if fetch.position == len(there):
             self._sink.reached(partition, fetch.position)
         else:
@@ -242,7 +243,7 @@ class MemoryLog:
         await self._way("ask")
         there = self._broker.records(self._broker.log, partition)
         low = self._broker.lows.get((self._broker.log, partition), 0)
-        return {at: _raw(there[at]) for at in offsets if low <= at < len(there)}
+        return {at: as_bytes(there[at]) for at in offsets if low <= at < len(there)}
 
     async def close(self) -> None:
         """Flush, give everything back, and leave the group."""
@@ -299,16 +300,3 @@ class MemoryLog:
         if self in self._broker.readers:
             self._broker.readers.remove(self)
         self._group.leave(self.name, why)
-
-
-def _record(stored: Stored) -> Record | Unreadable:
-    value, headers = stored.value, stored.headers
-    try:
-        return parse(stored.key, value, headers, stored.offset, stored.time)
-    except UnreadableHeaders as bad:
-        return _raw(stored, str(bad))
-
-
-def _raw(stored: Stored, reason: str = "") -> Unreadable:
-    key, value, headers = stored.key or b"", stored.value, stored.headers
-    return Unreadable(stored.offset, stored.time, key, value, headers, reason)

@@ -11,10 +11,11 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Protocol
 
-from minuet.event.record import TYPE, Headers
+from minuet.engines.course import Course, Stored
+from minuet.engines.log import Unreadable
+from minuet.event.record import Headers, Record, UnreadableHeaders, parse
 from minuet.kafka.partitioner import partition_of
 
 TIE_S = 0.000_001  # between two things that must not change places
@@ -40,18 +41,6 @@ class Faults:
 
 
 NO_FAULTS = Faults()
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A record as it stands in a partition."""
-
-    partition: int
-    offset: int
-    time: int
-    key: bytes
-    value: bytes | None
-    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +190,15 @@ class ModelBroker:
         self.faults = faults
         self.groups: dict[str, Group] = {}
         self.readers: list[Member] = []
-        self.trace: list[str] = []
+        self.course = Course()
         self.hits: Counter[str] = Counter()
         self.limits: dict[str, int] = {}
         self.lows: dict[tuple[str, int], int] = {}
         self.now_ms = now_ms
         self._topics: dict[str, list[list[Stored]]] = {}
+        self._parsed: list[list[Record | Unreadable]] = [[] for _ in range(partitions)]
         self._gone: dict[tuple[str, int], set[int]] = {}
         self._random = random.Random(seed)
-        self._written = blake2b(digest_size=16)
 
     def group(self, name: str) -> Group:
         """Return a group; it begins to be when it is named."""
@@ -236,6 +225,12 @@ class ModelBroker:
         there = self.records(topic, partition)[start:end]
         return [one for one in there if one.offset not in gone]
 
+    def read(self, partition: int, start: int, end: int) -> list[Record | Unreadable]:
+        """Read the log between two offsets; nobody changes a record, so each is parsed once."""
+        parsed, there = self._parsed[partition], self.records(self.log, partition)
+        parsed += [as_read(stored) for stored in there[len(parsed) : end]]
+        return parsed[start:end]
+
     def everything(self, topic: str) -> list[Stored]:
         """Return what stands in a topic, partition after partition."""
         return [one for n in range(self.partitions) for one in self.records(topic, n)]
@@ -252,9 +247,7 @@ class ModelBroker:
         there = self.records(topic, partition)
         record = Stored(partition, len(there), self.now_ms(), key, value, list(headers))
         there.append(record)
-        self._written.update(repr(record).encode())
-        kind = dict(headers).get(TYPE, b"").decode()
-        self.note(f"{topic}/{partition}/{record.offset} {key.decode(errors='replace')} {kind}")
+        self.course.stored(topic, record)
         if topic == self.log:
             for reader in self.readers:
                 reader.wake(partition)
@@ -264,18 +257,13 @@ class ModelBroker:
         return record.offset
 
     def note(self, what: str) -> None:
-        """Add a line to the trace."""
-        self.trace.append(f"{self.now_ms()} {what}")
-
-    def digest(self) -> str:
-        """Return a digest of all that was written, and of the order in which all happened."""
-        written = self._written.copy()
-        written.update("\n".join(self.trace).encode())
-        return written.hexdigest()
+        """Note that something happened to a worker or a group."""
+        self.course.note(self.now_ms(), what)
 
     def latency_s(self) -> float:
         """Draw how long one way takes."""
-        return self._random.uniform(*self.faults.latency_ms) / 1000
+        least, most = self.faults.latency_ms
+        return (least + (most - least) * self._random.random()) / 1000
 
     def some(self, most: int) -> int:
         """Draw how many of at most so many."""
@@ -287,3 +275,17 @@ class ModelBroker:
             return False
         self.hits[name] += 1
         return True
+
+
+def as_read(stored: Stored) -> Record | Unreadable:
+    """Return a record as a reader of the log has it."""
+    try:
+        return parse(stored.key, stored.value, stored.headers, stored.offset, stored.time)
+    except UnreadableHeaders as bad:
+        return as_bytes(stored, str(bad))
+
+
+def as_bytes(stored: Stored, reason: str = "") -> Unreadable:
+    """Return a record as it is."""
+    key, value, headers = stored.key or b"", stored.value, stored.headers
+    return Unreadable(stored.offset, stored.time, key, value, headers, reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from minuet.contracts.codec import Codec
@@ -17,13 +18,15 @@ from minuet.core.plan import compile_plan
 from minuet.core.state import State
 from minuet.core.table import Table
 from minuet.engines import virtual_time
+from minuet.engines.course import Course, Stored
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
-from minuet.engines.model_broker import NO_FAULTS, Commit, Faults, ModelBroker, Stored
+from minuet.engines.model_broker import NO_FAULTS, Commit, Faults, ModelBroker
+from minuet.engines.row_store import RowStores
 from minuet.engines.unit import Unit
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
-from minuet.event.record import DIGEST, SCHEMA, UnreadableHeaders, base_headers, parse
+from minuet.event.record import DIGEST, SCHEMA, Record, base_headers
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 
@@ -49,6 +52,7 @@ class Settings:
         spread_ms: over which the events are published, evenly.
         options: of each worker; handlers never run in threads here. A look for rows every so often
             would never end: here there is none.
+        stores: where workers keep rows, all on one machine; None for memory.
         form: of the resources; `around`: what stands in for each, given its class and itself.
     """
 
@@ -57,11 +61,12 @@ class Settings:
     script: tuple[Happening, ...] = ()
     spread_ms: int = 0
     options: Options = field(default_factory=Options)
+    stores: RowStores | None = None
     form: Form = "simulated"
     around: Callable[[type, object], object] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # asyncio.Runner has the result of what it ran written out
 class Outcome:
     """What was there when nothing was left to do.
 
@@ -69,8 +74,7 @@ class Outcome:
         sagas: the fold of the log, by saga.
         log, rows, letters: what stands in the topics.
         commits: of the coordinator's group, in their order.
-        trace: everything that happened, in its order.
-        digest: of all of it.
+        course: everything that happened, in its order.
         hits: how often each fault happened.
         took_ms: in virtual time.
     """
@@ -80,10 +84,19 @@ class Outcome:
     rows: tuple[Stored, ...]
     letters: tuple[Stored, ...]
     commits: tuple[Commit, ...]
-    trace: tuple[str, ...]
-    digest: str
+    course: Course
     hits: Mapping[str, int]
     took_ms: int
+
+    @cached_property
+    def trace(self) -> tuple[str, ...]:
+        """Everything that happened, a line for each."""
+        return tuple(self.course.lines())
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of all that was written, and of the order in which all happened."""
+        return self.course.digest()
 
 
 def simulate(
@@ -117,7 +130,7 @@ class Simulation:
 
     def __init__(self, workflow: Workflow, seed: int, settings: Settings) -> None:
         self.workflow = workflow
-        self.codec = Codec(workflow.models.values(), LocalRegistry())
+        self.codec = _codec(tuple(workflow.models.values()))
         self.loops: dict[int, Loop] = {}
         self.logs: dict[int, MemoryLog] = {}
         self._seed = seed
@@ -172,6 +185,7 @@ class Simulation:
             self._time.now_ms,
             replace(settings.options, threads=0, look_s=0),
             seed,
+            settings.stores,
         )
         await self.loops[number].start()
 
@@ -230,8 +244,7 @@ class Simulation:
             rows=tuple(broker.everything(spec.table_topic)),
             letters=tuple(broker.everything(spec.dead_letter_topic)),
             commits=tuple(self._commits()),
-            trace=tuple(broker.trace),
-            digest=broker.digest(),
+            course=broker.course,
             hits=dict(broker.hits),
             took_ms=took_ms,
         )
@@ -244,13 +257,16 @@ class Simulation:
         plan = compile_plan(self.workflow.spec)
         for number in range(self.broker.partitions):
             table = Table(plan)
-            for stored in self.broker.records(self.workflow.spec.log_topic, number):
-                try:
-                    table.fold(
-                        parse(stored.key, stored.value, stored.headers, stored.offset, stored.time)
-                    )
-                except UnreadableHeaders:
-                    continue
+            there = self.broker.records(self.broker.log, number)
+            for record in self.broker.read(number, 0, len(there)):
+                if isinstance(record, Record):
+                    table.fold(record)
             for key in table.keys():  # noqa: SIM118 (a table is no mapping)
                 if (state := table.get(key)) is not None:
                     yield state
+
+
+@lru_cache(maxsize=16)
+def _codec(models: tuple[type[Event], ...]) -> Codec:
+    """Make a codec, once for many runs: what it remembers is a function of the models."""
+    return Codec(models, LocalRegistry())

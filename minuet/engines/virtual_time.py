@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import selectors
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Callable, Coroutine
+from heapq import heappop, heappush
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 START_MS = 1_767_225_600_000  # the first moment of 2026: a round time that people read easily
 
@@ -25,57 +27,78 @@ class Endless(RuntimeError):
     """There is always something left to do, though it should have ended long ago."""
 
 
-class _Jumps(selectors.SelectSelector):
-    """A selector that never waits: it passes the time instead."""
+class VirtualTime(asyncio.SelectorEventLoop):
+    """The loop; its time begins at 0 s.
 
-    def __init__(self) -> None:
+    It has its own queue of timers and never asks a selector: of asyncio's loop it replaces the one
+    round (`_run_once`) that waits. What is for the same moment comes in the order of asking.
+    """
+
+    def __init__(self, most_s: float = math.inf) -> None:
+        self._now = 0.0
+        self._most_s = most_s
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._asked = 0
+        self._quiet: list[asyncio.Future[None]] = []
         super().__init__()
-        self.now = 0.0
-        self.most_s = math.inf
-        self.quiet: list[asyncio.Future[None]] = []
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is not None:
-            self.now += max(0.0, timeout)
-            if self.now > self.most_s:
-                self.most_s = math.inf  # what is cancelled now may end
+    def time(self) -> float:
+        """Return the seconds that have passed in here."""
+        return self._now
+
+    def now_ms(self) -> int:
+        """Return ms since 1970, as a clock in here shows them."""
+        return START_MS + int(self._now * 1_000 + 0.000_5)  # floats stand a little to either side
+
+    def quiet(self) -> asyncio.Future[None]:
+        """Return what is done once nothing else is left to do, no timer either."""
+        waiting: asyncio.Future[None] = self.create_future()
+        self._quiet.append(waiting)
+        return waiting
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Any = None
+    ) -> asyncio.TimerHandle:
+        """Have something called at a time in here."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._asked += 1
+        heappush(self._timers, (when, self._asked, timer))
+        return timer
+
+    def _run_once(self) -> None:
+        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
+        timers = self._timers
+        if not ready:
+            self._pass_the_time()
+        while timers and timers[0][0] <= self._now:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+
+    def _pass_the_time(self) -> None:
+        """Go on to the next moment at which something is to be done."""
+        timers = self._timers
+        while timers and timers[0][2].cancelled():
+            heappop(timers)
+        if timers:
+            self._now = max(self._now, timers[0][0])
+            if self._now > self._most_s:
+                self._most_s = math.inf  # what is cancelled now may end
                 message = "virtual time: it goes on and on, long after it should have ended"
                 raise Endless(message)
-            return []
-        if not self.quiet:
+        elif self._quiet:
+            waiting, self._quiet = self._quiet, []
+            for one in waiting:
+                if not one.done():
+                    one.set_result(None)
+        else:
             message = (
                 "virtual time: nothing is left to do, and something still waits; is it for a "
                 "thread, a socket, or an event that nobody sets?"
             )
             raise NothingToDo(message)
-        waiting, self.quiet = self.quiet, []
-        for one in waiting:
-            if not one.done():
-                one.set_result(None)
-        return []
-
-
-class VirtualTime(asyncio.SelectorEventLoop):
-    """The loop; its time begins at 0 s."""
-
-    def __init__(self, most_s: float = math.inf) -> None:
-        self._jumps = _Jumps()
-        self._jumps.most_s = most_s
-        super().__init__(self._jumps)
-
-    def time(self) -> float:
-        """Return the seconds that have passed in here."""
-        return self._jumps.now
-
-    def now_ms(self) -> int:
-        """Return ms since 1970, as a clock in here shows them."""
-        return START_MS + round(self._jumps.now * 1_000_000) // 1_000
-
-    def quiet(self) -> asyncio.Future[None]:
-        """Return what is done once nothing else is left to do, no timer either."""
-        waiting: asyncio.Future[None] = self.create_future()
-        self._jumps.quiet.append(waiting)
-        return waiting
 
 
 def run(main: Coroutine[Any, Any, T], most_s: float = math.inf) -> T:

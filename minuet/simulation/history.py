@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from minuet.engines.model_broker import Stored
+from minuet.engines.course import Stored
 from minuet.spec.model import Spec
 
 ENDS = ("SagaCompleted", "SagaCompensated")

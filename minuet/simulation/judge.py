@@ -12,7 +12,7 @@ from itertools import product
 
 from minuet.core.plan import compile_plan
 from minuet.core.row import pack, peek
-from minuet.engines.model_broker import Stored
+from minuet.engines.course import Stored
 from minuet.engines.simulation import Outcome
 from minuet.event.ids import slot_id
 from minuet.simulation.history import Told

@@ -98,9 +98,10 @@ class _Service:
         if not callable(found) or name.startswith("_"):
             return found
         called = f"{self._name}.{name}"
-        if inspect.iscoroutinefunction(found):
-            return self._waited_for(called, found)
-        return self._at_once(called, found)
+        is_async = inspect.iscoroutinefunction(found)
+        call = self._waited_for(called, found) if is_async else self._at_once(called, found)
+        setattr(self, name, call)  # the next time it is there
+        return call
 
     def _waited_for(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         outside = self._outside

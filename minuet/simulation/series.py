@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from minuet.errors import UsageError
@@ -111,11 +111,11 @@ def begin_events(workflow: Workflow, file: Path) -> list[Event]:
     return events
 
 
-def series(wish: Wish, seeds: Sequence[int], show: Callable[[Tally], None]) -> Tally:
-    """Run seeds on all processors, until all are done or one has failed."""
+def series(wish: Wish, seeds: Sequence[int], show: Callable[[Tally], None], jobs: int = 0) -> Tally:
+    """Run seeds in so many processes, 0 for one on each processor, until one has failed."""
     total = Tally()
     chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
-    processes = min(os.cpu_count() or 1, len(chunks))
+    processes = min(jobs or os.cpu_count() or 1, len(chunks))
     quiet = partial(logging.disable, logging.CRITICAL)  # faults are what is asked for
     with ProcessPoolExecutor(processes, initializer=quiet) as pool:
         for tally in pool.map(partial(some, wish), chunks):
@@ -127,9 +127,14 @@ def series(wish: Wish, seeds: Sequence[int], show: Callable[[Tally], None]) -> T
     return total
 
 
+@lru_cache(maxsize=1)  # a process does many chunks of the same wish
+def _loaded(wish: Wish) -> tuple[Workflow, list[Event]]:
+    return wish.load()
+
+
 def some(wish: Wish, seeds: Sequence[int]) -> Tally:
     """Run some seeds in this process; stop at the first that fails."""
-    workflow, events = wish.load()
+    workflow, events = _loaded(wish)
     tally = Tally()
     for seed in seeds:
         trial = run(workflow, draw(seed, wish.sagas, len(events)), events)

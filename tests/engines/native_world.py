@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from confluent_kafka import TopicPartition
 
+from minuet.engines.course import Stored
 from minuet.engines.log import Log
-from minuet.engines.model_broker import Stored
 from minuet.engines.native import KafkaLog
 from minuet.engines.worker import now_ms
 from minuet.event.record import Headers

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from minuet.engines.compose import shortened
+from minuet.engines.course import Stored
 from minuet.engines.log import Append
-from minuet.engines.model_broker import Stored
 from minuet.errors import GiveUp, UsageError
 from tests.engines.test_contract_trouble import incident
 from tests.engines.trips import TripAsked, VoucherTaken, fails, when

@@ -11,7 +11,7 @@ from minuet.chaos.audit import Audit, Lives, Row, judge
 from minuet.chaos.faults import Fired
 from minuet.chaos.plan import KINDS, plan
 from minuet.chaos.state import State, load
-from minuet.engines.model_broker import Stored
+from minuet.engines.course import Stored
 from minuet.errors import UsageError
 from minuet.event.ids import slot_id
 from minuet.simulation.history import Told, told
