@@ -73,10 +73,12 @@ class Broker:
     Args:
         folder: of the project.
         node: what it is of a cluster of several; by default it is alone.
+        told: the port that clients are told, where something stands in between; 0 for its own.
     """
 
-    def __init__(self, folder: Path, node: Node | None = None) -> None:
+    def __init__(self, folder: Path, node: Node | None = None, told: int = 0) -> None:
         self._node = node
+        self._told = told
         self.folder = folder.resolve() / ".minuet" / "broker"
         self.log = self.folder / "broker.log"
         self._config = self.folder / "server.properties"
@@ -147,7 +149,8 @@ class Broker:
         return record.bootstrap if record and record.ready and self._is_alive(record) else None
 
     def _start(self, record: _Record, runtime: Path, class_path: str) -> str:
-        more = self._node.settings if self._node else None
+        more = dict(self._node.settings) if self._node else {}
+        more |= kafka_config.told(self._told) if self._told else {}
         kafka_config.write(self.folder, record.port, record.controller_port, more)
         tool = kafka_config.command(runtime, class_path, self.folder, "kafka.tools.StorageTool")
         self._format(tool, record.cluster_id)

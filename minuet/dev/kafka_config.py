@@ -80,6 +80,11 @@ def of_cluster(number: int, controller_ports: Sequence[int]) -> dict[str, str]:
     return settings
 
 
+def told(port: int) -> dict[str, str]:
+    """The setting of where clients are told to go, when something stands in between."""
+    return {"advertised.listeners": f"PLAINTEXT://{HOST}:{port}"}
+
+
 def write(
     folder: Path, port: int, controller_port: int, more: Mapping[str, str] | None = None
 ) -> Path:

@@ -34,9 +34,11 @@ from minuet.kafka.identity import topic_id
 from minuet.kafka.registry import TopicRegistry
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
+from minuet.spec.model import Spec
 
 _LOG = logging.getLogger("minuet.worker")
 
+FAILPOINTS = "_MINUET_FAILPOINTS"  # a run under faults gives its own workers the folder so
 COORDINATOR = "coordinator"  # in `only`, a name like a step's
 
 # Collections of the garbage that reference counts leave. A worker keeps many live objects, and
@@ -59,6 +61,7 @@ class Assignment:
         metered: somebody may ask for its figures.
         place: names a place in the group, which a worker started again takes over at once; empty
             for one of its own, which Kafka gives away when the session of a dead worker ends.
+        failpoints: the folder where places are armed at which it dies; None for none.
     """
 
     only: tuple[str, ...] = ()
@@ -68,6 +71,7 @@ class Assignment:
     state: Path | None = None
     metered: bool = False
     place: str = ""
+    failpoints: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,8 @@ async def _run(
     log: Log = native
     if assignment.metered:
         log = cast(Log, MeteredLog(native, spec.log_topic, spec.table_topic))
+    if assignment.failpoints is not None:
+        log, guard = _failing(log, guard, assignment.failpoints, spec)
     stores = _stores(unit, group, connection, assignment)
     loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)
     loop.runner.guard = guard
@@ -183,6 +189,15 @@ async def _run(
         finally:
             await close_resources(unit.resources.values())
     return signals.heard
+
+
+def _failing(log: Log, guard: Guard, folder: Path, spec: Spec) -> tuple[Log, Guard]:
+    """Have the worker die where a run under faults says so."""
+    from minuet.engines.failpoints import FailingGuard, FailingLog, Failpoints
+
+    points = Failpoints(folder)
+    failing = FailingLog(log, spec.log_topic, spec.table_topic, points)
+    return cast(Log, failing), cast(Guard, FailingGuard(guard, points))
 
 
 async def close_resources(resources: Iterable[object]) -> None:
