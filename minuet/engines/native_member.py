@@ -7,6 +7,7 @@ the consumer is queued and done between two polls.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -27,6 +28,8 @@ from minuet.engines.native_records import Read, by_partition
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.offsets import positions_of
 from minuet.kafka.patience import patiently
+
+_LOG = logging.getLogger("minuet.worker")
 
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BATCH = 1_000
@@ -192,6 +195,9 @@ class Member:
         for place in places:
             low, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
             start = committed.get(place.partition, OFFSET_BEGINNING)
+            if start != OFFSET_BEGINNING and not low <= start <= high:
+                text = "partition %s: position %s is not in the log, which has %s to %s: read anew"
+                _LOG.warning(text, place.partition, start, low, high)
             positions[place.partition] = Position(start if low <= start <= high else low, high)
         return positions
 
