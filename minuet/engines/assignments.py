@@ -131,8 +131,8 @@ class Assignments:
         if known > high:
             message = (
                 f"{spec.table_topic} knows partition {part.number} of {spec.log_topic} up to "
-                f"offset {known - 1}, and the log ends at {high}: it was made anew, or lost what was "
-                f"acknowledged. To go on with the log as it is, delete {spec.table_topic} and run "
+                f"offset {known - 1}, and the log ends at {high}: it was made anew, or lost what "
+                f"was acknowledged. To go on with the log as it is, delete {spec.table_topic} and run "
                 f"`minuet topics apply {spec.name}`: the table is made again from the log"
             )
             raise UsageError(message)

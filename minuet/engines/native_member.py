@@ -47,6 +47,7 @@ _CONSUMER = {
     "fetch.wait.max.ms": 100,
     "queued.max.messages.kbytes": 16_384,
     "fetch.queue.backoff.ms": 5,
+    "topic.metadata.refresh.interval.ms": 10_000,  # so soon a log that was deleted is noticed
     "socket.nagle.disable": True,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,12 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.1)
 
 
+def until_ready(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout is not None
+    while b"ready" not in (line := process.stdout.readline()):
+        assert line, "it has ended"
+
+
 def delete(parcels: Refusals, topic: str) -> None:
     place = Connection(parcels.bootstrap)
     admin = place.admin()
@@ -52,8 +59,7 @@ def done(parcels: Refusals, **kilos: int) -> None:
 
 def test_a_log_that_is_deleted_under_a_worker_ends_it_with_its_name(parcels: Refusals) -> None:
     process = parcels.start("worker", parcels.name, "--simulated")
-    assert process.stdout is not None
-    assert b"ready" in process.stdout.readline()
+    until_ready(process)
     began = time.monotonic()
     delete(parcels, parcels.topic)
     _, errors = process.communicate(timeout=PATIENCE_S)
@@ -91,8 +97,7 @@ def test_a_position_that_the_log_no_longer_has_is_told_and_work_goes_on(parcels:
     for each in admin.delete_records(cut).values():
         each.result(30)
     process = parcels.start("worker", parcels.name, "--simulated")
-    assert process.stdout is not None
-    assert b"ready" in process.stdout.readline()
+    until_ready(process)
     parcels.publish(four=4)
     parcels.ended(1)
     process.send_signal(signal.SIGTERM)
