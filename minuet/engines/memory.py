@@ -8,6 +8,7 @@ a while and come back as a zombie.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,9 @@ class MemoryLog:
         self._commits = broker.group(reads_from)
         self._fetches: dict[int, _Fetch] = {}
         self._lanes: dict[object, float] = {}
+        self._cuts: dict[object, float] = {}
+        self._actions = 0  # left until it dies, if that is wanted
+        self._died: Callable[[], None] | None = None
         self._held: list[Callable[[], None]] = []
         self._calls = MemoryCalls(broker, self._called)
         self._flying = 0
@@ -67,11 +71,23 @@ class MemoryLog:
     # -- what crosses, and what holds it up --------------------------------------------------------
 
     def _out(self, lane: object, arrive: Callable[[], None]) -> None:
-        """Send to the broker: what was sent arrives, even if the sender dies meanwhile."""
+        """Send to the broker; of what is on its way when the sender dies, a first part arrives."""
         if self.silent:
             self._held.append(lambda: self._out(lane, arrive))
         elif not self.dead:
-            self._loop.call_at(self._when(lane), arrive)
+            self._loop.call_at(self._when(lane), self._reach, lane, arrive)
+
+    def _reach(self, lane: object, arrive: Callable[[], None]) -> None:
+        if self.dead and self._loop.time() > self._cuts.get(lane, math.inf):
+            self._broker.hits["torn"] += 1
+        else:
+            arrive()
+
+    def _act(self) -> None:
+        self._actions -= 1
+        if not self._actions and self._died is not None and not self.dead:
+            self.kill()
+            self._died()
 
     def _back(self, lane: object, arrive: Callable[[], None]) -> None:
         """Send to the member, who may be silent or dead by then."""
@@ -107,6 +123,7 @@ class MemoryLog:
         self._flying += 1
         lane = ("out", append.topic, append.partition)
         self._out(lane, lambda: self._append(append))
+        self._act()
 
     def _append(self, append: Append) -> None:
         broker = self._broker
@@ -161,6 +178,17 @@ class MemoryLog:
         else:
             self.wake(partition)
 
+    async def is_member(self) -> bool:
+        """Ask the group."""
+        answer: asyncio.Future[bool] = self._loop.create_future()
+
+        def ask() -> None:
+            there = self._group.members.get(self.name) is self
+            self._back("ask", lambda: answer.set_result(there) if not answer.done() else None)
+
+        self._out("ask", ask)
+        return await answer
+
     def follow(self, partition: int, delays: Mapping[str, int]) -> None:
         """Follow delay topics."""
         self._calls.follow(partition, delays)
@@ -203,6 +231,7 @@ class MemoryLog:
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit positions; who has been expelled commits nothing."""
         self._out("group", lambda: self._committed(offsets))
+        self._act()
 
     def _committed(self, offsets: Mapping[int, int]) -> None:
         if not self._group.commit(self.name, offsets):
@@ -262,8 +291,19 @@ class MemoryLog:
         self._broker.note(f"{self.name} is killed")
         self._broker.hits["killed"] += 1
         self.dead = True
+        now = self._loop.time()
+        self._cuts = {lane: self._broker.between(now, at) for lane, at in self._lanes.items()}
         session_s = self._broker.faults.session_ms / 1000
         self._loop.call_later(session_s, self._end, "is expelled")
+
+    def crash_after(self, actions: int, died: Callable[[], None]) -> None:
+        """Be killed right after so many appends and commits, in the midst of whatever it is.
+
+        Args:
+            actions: at least one.
+            died: told when it happens.
+        """
+        self._actions, self._died = actions, died
 
     def freeze(self) -> None:
         """Be silent: nothing comes in, nothing goes out, and it knows nothing of it."""

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import random
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
@@ -21,13 +22,22 @@ USUAL_S = 0.005  # a call takes up to so long
 SLOW_S = 3.0
 
 
+# The worker whose handler runs, and when it began.
+at_work: ContextVar[tuple[str, int]] = ContextVar("at_work", default=("", 0))
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A call that was carried out under an idempotency key."""
+    """A call that was carried out under an idempotency key.
+
+    In a simulation it is known for which worker, and when its handler had begun.
+    """
 
     at_ms: int
     name: str
     key: str
+    worker: str = ""
+    began_ms: int = 0
 
 
 @dataclass
@@ -68,7 +78,7 @@ class Outside:
         """Note that a call was carried out."""
         key = next((str(arguments[name]) for name in KEYS if name in arguments), "")
         if key:
-            self.effects.append(Effect(self.now_ms(), name, key))
+            self.effects.append(Effect(self.now_ms(), name, key, *at_work.get()))
 
     def usual_s(self) -> float:
         """Draw how long a call takes that nothing is wrong with."""
