@@ -67,7 +67,8 @@ async def _run(job: dict[str, str]) -> None:
 
     bank = SickBank(Switch(folder / "down"), write)
     found = workflow(job["topics"], bank)
-    await run(found, Connection(job["bootstrap"]), Assignment(), ready=ready)
+    assignment = Assignment(state=folder / "state")
+    await run(found, Connection(job["bootstrap"]), assignment, ready=ready)
 
 
 async def _tell(loop: Loop) -> None:

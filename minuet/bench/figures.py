@@ -43,11 +43,14 @@ MAIN = (
 )  # fmt: skip
 
 STORED = (
-    Figure("restore.seconds", "restore", "s", "from the first partition to every row in memory"),
+    Figure("restore.seconds", "restore", "s", "from the first partition to every row read"),
     Figure("restore.rows_per_s", "", "rows/s", "live and ended sagas together"),
     Figure("restore.first_saga_s", "first saga", "s",
            "from the start of the process to the end of a saga that was waiting on the log"),
     Figure("restore.peak_rss_mb", "worker, memory", "MB", "the most it had, resident"),
+    Figure("restore.again_seconds", "after a clean stop", "s", "with the rows that were on disk"),
+    Figure("restore.again_first_saga_s", "first saga", "s", "after a clean stop"),
+    Figure("restore.again_rss_mb", "worker, memory", "MB", "after a clean stop, resident"),
 )  # fmt: skip
 
 PARALLEL = (

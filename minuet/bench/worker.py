@@ -54,7 +54,7 @@ def main() -> None:
     try:
         job = Job.read(sys.stdin.readline())
         with TemporaryDirectory() as folder:
-            asyncio.run(_run(job, CrashMemory(Path(folder)).folder))
+            asyncio.run(_run(job, CrashMemory(Path(job.state or folder)).folder))
     except MinuetError as error:
         sys.exit(f"minuet bench, worker: {error}")
 
@@ -82,7 +82,8 @@ async def _tell(loop: Loop) -> None:
     _say()
     while not all(part.restored for part in loop.parts.values()):
         await asyncio.sleep(_LOOK_S)
-    _say(rss_mb=_rss_mb(), sagas=sum(len(part.table) for part in loop.parts.values()))
+    restored = {"at": time.time(), "cpu_s": time.process_time(), "rss_mb": _rss_mb()}
+    _say(**restored, sagas=sum(1 for p in loop.parts.values() for _ in p.table.keys()))  # noqa: SIM118
 
 
 def _stop_at_end(loop: Loop, tasks: list[asyncio.Task[None]]) -> None:

@@ -103,6 +103,7 @@ class Job:
         bootstrap, options: where Kafka is, and how to log in there.
         topics: the name that its topics begin with.
         in_flight: handlers at once.
+        state: the folder of what outlives the process; empty for one that does not.
     """
 
     workload: Workload
@@ -110,6 +111,7 @@ class Job:
     options: Mapping[str, str]
     topics: str
     in_flight: int = 1_000
+    state: str = ""
 
     @classmethod
     def on(

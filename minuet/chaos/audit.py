@@ -20,7 +20,7 @@ from minuet.event.record import Headers
 from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.reading import snapshot
-from minuet.simulation.history import Told, told
+from minuet.simulation.history import NEVER, Told, told
 from minuet.simulation.judge import judge_sagas
 from minuet.simulation.outside import Effect
 from minuet.spec.model import Spec
@@ -66,6 +66,11 @@ class Lives:
     def in_flight(self, at_ms: int) -> int:
         """How many sagas had begun and not ended."""
         return sum(began < at_ms <= ended for began, ended in self.sagas)
+
+    @property
+    def last_end_ms(self) -> int:
+        """When the last saga ended, of those that did."""
+        return max((ended for _, ended in self.sagas if ended < NEVER), default=0)
 
     def silence_ms(self, at_ms: int, patience_ms: int) -> int:
         """The longest that a partition had no answer within `patience_ms` after a moment.

@@ -12,6 +12,8 @@ from functools import partial
 
 from minuet.children import Children
 
+_NO_KAFKA = 1  # the exit code of a worker that is started while Kafka is down
+
 
 class Crew:
     """Keeps `count` workers running, whatever is done to them.
@@ -35,6 +37,7 @@ class Crew:
         self._supervised = supervised
         self._names = [f"worker {number}" for number in range(1, count + 1)]
         self._extra = 0
+        self._extras: set[str] = set()
         self._later: list[tuple[float, Callable[[], None]]] = []
 
     def start(self) -> None:
@@ -71,11 +74,12 @@ class Crew:
         self._extra += 1
         name = f"extra worker {self._extra}"
         self._start(name)
-        self._after(seconds, lambda: self._children.stop(name))
+        self._extras.add(name)
+        self._after(seconds, lambda: self._retire(name))
         return name
 
-    def look(self) -> None:
-        """Do what is due, and start again who was killed.
+    def look(self, *, kafka_was_hit: bool = False) -> None:
+        """Do what is due, and start again who was killed, or did not find a Kafka that was hit.
 
         Raises:
             MinuetError: a child ended by itself, the services among them.
@@ -86,14 +90,24 @@ class Crew:
         for what in due:
             what()
         for name, code in self._children.ended().items():
-            if name not in self._names or self._supervised or code != -signal.SIGKILL:
+            is_worker = name in self._names or name in self._extras
+            was_killed = code == -signal.SIGKILL and not self._supervised
+            if not is_worker or not (was_killed or (kafka_was_hit and code == _NO_KAFKA)):
                 self._children.check()  # nobody killed it: the run is not what it says it is
-            self._start(name)
+            if name in self._extras:
+                self._retire(name)
+            else:
+                self._start(name)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is stopped that is to go on, or more than there should be."""
+        return bool(self._later)
 
     @property
     def settled(self) -> bool:
         """Whether nothing is stopped or to come, and all are ready."""
-        return not self._later and all(self._pid(name) for name in self._names)
+        return not self.busy and all(self._pid(name) for name in self._names)
 
     def heal(self) -> None:
         """Undo at once what was to be undone later."""
@@ -113,6 +127,11 @@ class Crew:
 
     def _start(self, name: str) -> None:
         self._children.start(name, *self._command, environment=self._environment)
+
+    def _retire(self, name: str) -> None:
+        if name in self._extras:
+            self._extras.remove(name)
+            self._children.stop(name)
 
     def _pid(self, name: str) -> int:
         """The process that does the work; 0 while it is not ready."""

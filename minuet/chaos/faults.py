@@ -10,15 +10,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
+from minuet.chaos.arming import Arming
 from minuet.chaos.crew import Crew
 from minuet.chaos.plan import Fault
+from minuet.chaos.proxy import Proxy
 from minuet.dev import Broker
+
+_EXCUSED_S = 60.0  # after Kafka was hit, a worker may have ended for that; starts can take long
+GROWN_S = 4.0  # that one worker more is there to take partitions away from others
 
 
 @dataclass(frozen=True)
 class Fired:
-    """A fault that was made: `at_ms` since 1970, what it hit in words, and for how long."""
+    """A fault that was made: `at_ms` since 1970, what it hit in words, and for how long.
+
+    Of a death at a named place the kind has the place in it.
+    """
 
     at_ms: int
     kind: str
@@ -32,33 +41,59 @@ class Faults:
     Args:
         crew: the workers.
         broker: the broker, which is this run's own.
+        arming: of places where workers die by themselves.
+        proxy: before the broker; None where nothing is to be cut.
         seed: of whom a fault hits.
     """
 
-    def __init__(self, crew: Crew, broker: Broker, seed: int) -> None:
+    def __init__(
+        self, crew: Crew, broker: Broker, arming: Arming, proxy: Proxy | None, seed: int
+    ) -> None:
+        self._proxy = proxy
+        self._ended: list[Fired] = []
         self._crew = crew
         self._broker = broker
+        self._arming = arming
         self._dice = random.Random(f"whom-{seed}")
         self._mend: Callable[[], object] | None = None
         self._mend_at = 0.0
+        self._excused_until = 0.0
 
     def make(self, fault: Fault) -> Fired | None:
-        """Make a fault; None when there is nobody whom it could hit."""
+        """Make a fault; None when there is nobody whom it could hit, or it is to come yet."""
         at_ms = time.time_ns() // 1_000_000
         what = self._make(fault)
         return Fired(at_ms, fault.kind, what, fault.seconds) if what else None
 
-    def look(self) -> None:
-        """Mend what is to be mended by now."""
+    def look(self) -> list[Fired]:
+        """Mend what is to be mended by now; returns what is known only since the last look.
+
+        These are the deaths at named places, and how many connections were cut.
+        """
         if self._mend is not None and time.monotonic() >= self._mend_at:
             self.heal()
-        self._crew.look()
+        self._crew.look(kafka_was_hit=time.monotonic() < self._excused_until)
+        ended, self._ended = self._ended, []
+        return ended + [
+            Fired(death.at_ms, f"failpoint {death.place}", f"process {death.pid}", 0.0)
+            for death in self._arming.deaths()
+        ]
+
+    def stop(self) -> None:
+        """Let nobody die by himself any more."""
+        self._arming.disarm()
 
     def heal(self) -> None:
         """Mend everything at once."""
         mend, self._mend = self._mend, None
         if mend is not None:
             mend()
+            self._excused_until = time.monotonic() + _EXCUSED_S
+
+    @property
+    def over(self) -> bool:
+        """Whether the last fault is, so that the next may begin; who died may still be starting."""
+        return self._mend is None and not self._crew.busy
 
     @property
     def quiet(self) -> bool:
@@ -69,14 +104,45 @@ class Faults:
         match fault.kind:
             case "kill":
                 return self._crew.kill(self._dice)
+            case "failpoint":
+                self._lead_to(self._arming.arm())
+                return ""
             case "restart":
                 return self._crew.restart(self._dice)
             case "scale":
                 return self._crew.grow(fault.seconds)
+            case "cut":
+                self._cut(fault)
+                return ""
             case "broker-kill" | "broker-pause":
                 return self._hit_broker(fault)
             case _:
                 return self._crew.freeze(self._dice, fault.seconds)
+
+    def _lead_to(self, place: str) -> None:
+        """Bring about what a worker comes to a place by; to most of them it always comes."""
+        match place:
+            case "in-restore":
+                self._crew.kill(self._dice)
+            case "in-revoked" | "after-revoked":
+                self._crew.grow(GROWN_S)
+            case "at-stop":
+                self._crew.restart(self._dice)
+
+    def _cut(self, fault: Fault) -> None:
+        """Cut connections for a while; whether there was any to cut is known at its end."""
+        if (proxy := self._proxy) is None:
+            return
+        at_ms, before = time.time_ns() // 1_000_000, proxy.cuts
+        proxy.cutting = True
+
+        def end() -> None:
+            proxy.cutting = False
+            if cuts := proxy.cuts - before:
+                what = f"{cuts} connections, each after an append"
+                self._ended.append(Fired(at_ms, fault.kind, what, fault.seconds))
+
+        self._mend, self._mend_at = end, time.monotonic() + fault.seconds
 
     def _hit_broker(self, fault: Fault) -> str:
         status = self._broker.status()
@@ -87,6 +153,7 @@ class Faults:
         os.kill(pid, signal.SIGKILL if kills else signal.SIGSTOP)
         up = partial(self._broker.up, port=port)  # where the workers look for it
         self._mend = up if kills else partial(_go_on, pid)
+        self._excused_until = inf
         self._mend_at = time.monotonic() + fault.seconds
         return f"the broker, process {pid}"
 

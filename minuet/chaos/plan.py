@@ -13,10 +13,12 @@ SESSION_S = 6.0  # of a worker that is silent
 # Each kind, and for how long it lasts, in seconds: the shortest and the longest.
 KINDS = {
     "kill": (0.0, 0.0),  # SIGKILL of a worker; another is started at once
+    "failpoint": (0.0, 0.0),  # a worker dies at a named place of its own code
     "zombie": (SESSION_S + 2, SESSION_S + 9),  # SIGSTOP of a worker, longer than its session
     "pause": (0.5, SESSION_S / 2),  # SIGSTOP of a worker, too short to be noticed
     "scale": (2.0, 6.0),  # one more worker, which stops again
     "restart": (0.0, 0.0),  # SIGTERM of a worker; another is started
+    "cut": (0.5, 3.0),  # connections are cut after each append and before its answer
     "broker-kill": (0.5, 3.0),  # SIGKILL of the broker, which is down for so long
     "broker-pause": (1.0, 12.0),  # SIGSTOP of the broker
 }

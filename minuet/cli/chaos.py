@@ -27,11 +27,13 @@ _EXIT_TERMINATED = 143
 _HELP = """Run a workflow on a real Kafka while workers and broker are killed, and audit it.
 
 Begin events are published at a steady rate. Faults are drawn from a seed: a worker is killed \
-(kill), stopped for longer than its session and let go on (zombie), stopped briefly (pause), \
-stopped cleanly (restart), joined by one more (scale); the broker is killed (broker-kill) or \
-stopped (broker-pause). Then all is mended, and when every saga has ended an auditor that shares \
-nothing with the core holds topics and the services' ledger against the promises: no acknowledged \
-event is lost, each effect is effective once, what failed is undone.
+(kill), dies at a named place of its own code (failpoint), is stopped for longer than its \
+session and let go on (zombie), stopped briefly (pause), stopped cleanly (restart), joined by \
+one more (scale); connections are cut after an append and before its answer (cut); the broker is \
+killed (broker-kill) or stopped (broker-pause). Then all is mended, and when every saga has \
+ended an auditor that shares nothing with the core holds topics and the services' ledger against \
+the promises: no acknowledged event is lost, each effect is effective once, what failed is \
+undone.
 
 Steps of `orders` reach a shop over HTTP; with --simulated the simulated resources are used, which \
 keep no ledger. Ctrl-C breaks a run off, and --resume goes on with it. The Kafka and its data are \
@@ -65,6 +67,9 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
     simulated: Annotated[
         bool, typer.Option("--simulated", help="The simulated resources, and no ledger.")
     ] = False,
+    latency_ms: Annotated[
+        int, typer.Option("--latency-ms", min=0, help="Of each call of the shop.")
+    ] = 200,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the faults; else drawn.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run that was broken off.")
@@ -87,7 +92,8 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
     others = [known.load(name).spec for name in known.workflows if name != workflow]
     wish = Wish(
         loaded, events, others, folder, minutes * 60, rate, every, tuple(only or KINDS), workers,
-        supervised, not simulated, secrets.randbelow(1_000_000) if seed is None else seed, resume,
+        supervised, not simulated, latency_ms,
+        secrets.randbelow(1_000_000) if seed is None else seed, resume,
     )  # fmt: skip
     with _Screen(minutes * 60, quiet=json) as screen:
         found = summary(run(wish, screen))
@@ -139,13 +145,31 @@ class _Screen:
 
 def _print(found: dict[str, Any]) -> None:
     table = Table("fault", title=f"{found['workflow']}, {found['seconds']:.0f} s under load")
-    for name in ("times", "sagas in flight, least", "silence p50 s", "p95 s", "most s"):
+    for name in (
+        "n",
+        "hit",
+        "missed",
+        "in flight, least",
+        "p50",
+        "silence p50 s",
+        "p95 s",
+        "worst s",
+    ):
         table.add_column(name, justify="right")
     for kind, of in found["faults"].items():
+        counts = (of["count"], of["hit"], of["missed"], of["in_flight_least"], of["in_flight_p50"])
         silences = (of["silence_p50_s"], of["silence_p95_s"], of["silence_most_s"])
-        figures = (f"{silence:.1f}" for silence in silences)
-        table.add_row(kind, str(of["count"]), f"{of['in_flight_least']:,}", *figures)
+        cells = [f"{count:,}" for count in counts] + [f"{silence:.1f}" for silence in silences]
+        table.add_row(kind, *cells)
     Console().print(table)
+    missed = sum(of["missed"] for of in found["faults"].values())
+    if left := found["failpoints_left"]:
+        typer.echo(f"places that nobody died at: {', '.join(left)}")
+    if missed:
+        typer.echo(
+            f"{missed} faults hit fewer than {found['hit_least']} sagas in flight and show little: "
+            "raise --rate or --latency-ms"
+        )
     ended = ", ".join(f"{count:,} {name}" for name, count in sorted(found["ended"].items()))
     typer.echo(f"{found['acked']:,} acknowledged, {found['lost']:,} lost; {ended}")
     typer.echo(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 FIRST_S = 0.5
+LIVED_S = 10.0  # what lived so long is started again at once if its death is explained
 MOST_S = 30.0
 EXPLAINED_MOST_S = 1.0  # the breaker needs the next death to know more
 DEATHS_MOST = 5
@@ -44,6 +45,8 @@ class Restarts:
             return GiveUp("something is set wrong, and starting it again would not mend that")
         self.row = self.row + 1 if lived_s < WITHIN_S else 1
         if explained:
+            if lived_s >= LIVED_S:  # starts are no load then, and its partitions wait
+                return 0.0
             return min(FIRST_S * 2.0 ** (self.row - 1), EXPLAINED_MOST_S)
         self.recent = [*(at for at in self.recent if now - at < WITHIN_S), now]
         if len(self.recent) >= DEATHS_MOST:

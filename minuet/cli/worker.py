@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -21,13 +22,12 @@ from minuet.cli.common import (
     connection,
     project_folder,
 )
-from minuet.cli.lint import check_rules
 from minuet.cli.logs import LogFormat, set_up
 from minuet.cli.processes import leave_with
 from minuet.cli.worker_many import run_many
 from minuet.cli.worker_one import Wish, run_one
 from minuet.engines.crash_memory import CrashMemory
-from minuet.engines.worker import Assignment, part_of
+from minuet.engines.worker import FAILPOINTS, Assignment, part_of
 from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.settings.reading import read
@@ -125,6 +125,8 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     set_up(log_format, verbose=verbose)
     loaded = projects.load(workflow, project)
     if not parent:
+        from minuet.cli.lint import check_rules  # only now: it takes 0.1 s of each start
+
         check_rules(loaded, project_folder(project))
     assignment = Assignment(
         only=_names(only, more),
@@ -134,6 +136,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         state=_state(state, project_folder(project), workflow),
         metered=http is not None,
         place=place,
+        failpoints=_failpoints() if parent else None,
     )
     address = None if http is None else (http_host, http)
     wish = Wish(loaded, connection(bootstrap, project), assignment, json, address)
@@ -155,6 +158,12 @@ def _state(typed: str, project: Path, workflow: str) -> Path | None:
     except UsageError as refused:  # as in a container that is read-only
         _LOG.warning("what kills a worker is not remembered: %s", refused)
         return None
+
+
+def _failpoints() -> Path | None:
+    """Return the folder by which a run under faults has its own workers die; None otherwise."""
+    folder = os.environ.get(FAILPOINTS)
+    return Path(folder) if folder else None
 
 
 def _options(project: Path | None, in_flight: int | None) -> Options:

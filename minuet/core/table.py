@@ -7,10 +7,12 @@ stored is the engine's affair.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from minuet.core.fold import fold
 from minuet.core.plan import Plan
 from minuet.core.row import pack, peek, unpack
+from minuet.core.rows import MemoryRows, Rows
 from minuet.core.state import State, Status
 from minuet.event.record import Record
 
@@ -33,6 +35,8 @@ class Table:
 
     Args:
         plan: the compiled workflow.
+        rows: where rows at rest are kept; in memory, when none is given.
+        log_time: the largest record time that they know of, ms since 1970.
 
     Attributes:
         log_time: the largest record time folded, ms since 1970.
@@ -40,25 +44,29 @@ class Table:
         rewrite: keys whose last stored row is not the one that counts (another writer's).
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, rows: Rows | None = None, log_time: int = 0) -> None:
         self.plan = plan
-        self.log_time = 0
+        self.log_time = log_time
         self.dirty: dict[str, None] = {}
         self.rewrite: set[str] = set()
-        self._rows: dict[str, bytes] = {}
+        self._rows: Rows = MemoryRows() if rows is None else rows
         self._hot: dict[str, State] = {}
         self._early: dict[str, None] = {}
         self._expired: list[State] = []
-        self._sweep: list[str] = []
+        self._sweep: Iterator[str] = iter(())
         self._swept_at = 0
 
     def __len__(self) -> int:
-        return len(self._rows.keys() | self._hot.keys())
+        return len(self._rows) + sum(1 for _ in self._rowless())
+
+    def _rowless(self) -> Iterator[str]:
+        """Iterate over the sagas that have no row yet; all of them are dirty."""
+        yield from [key for key in self.dirty if self._rows.get(key) is None]
 
     def keys(self) -> Iterator[str]:
         """Iterate over the ids of every saga kept."""
-        yield from self._rows
-        yield from [key for key in self._hot if key not in self._rows]
+        yield from self._rows.keys()
+        yield from self._rowless()
 
     def get(self, key: str) -> State | None:
         """Return a saga's state, or None when nothing is known of it."""
@@ -120,51 +128,54 @@ class Table:
             if kept is not None and not _may_be_dropped(kept):
                 self.rewrite.add(key)
                 return
-            self._rows.pop(key, None)
+            self._rows.drop(key)
             self.rewrite.discard(key)
             return
-        if kept is not None and peek(kept)[0] > peek(row)[0]:
+        offset, _, at, _ = peek(row)
+        if at > self.log_time:
+            self.log_time = at
+        if kept is not None and peek(kept)[0] > offset:
             self.rewrite.add(key)
             return
         self.rewrite.discard(key)
-        self._rows[key] = row
+        self._rows.put(key, row)
 
     def loaded(self) -> None:
         """End loading: rows that another writer covered count as not stored."""
         for key in self.rewrite:
             self.dirty[key] = None
         self.rewrite.clear()
-        for key, row in self._rows.items():
-            _, status, at, _ = peek(row)
-            self.log_time = max(self.log_time, at)
-            if status is Status.EARLY:
+        for key, row in self._rows.live():
+            if peek(row)[1] is Status.EARLY:
                 self._early[key] = None
 
     def live(self) -> Iterator[State]:
         """Iterate over the sagas that are not ended and at rest."""
-        for key in list(self.keys()):
+        for key, _ in self._rows.live():
             state = self._hot.get(key)
             if state is None:
                 row = self._rows.get(key)
-                if row is None:
-                    continue  # it was over, and was forgotten meanwhile
-                if peek(row)[3]:
-                    continue
+                if row is None or peek(row)[3]:
+                    continue  # meanwhile it ended, or was forgotten
                 state = unpack(self.plan, key, row)
             yield state
+        for key in list(self.dirty):
+            row = self._rows.get(key)
+            if (row is None or peek(row)[3]) and (state := self._hot.get(key)) is not None:
+                yield state
 
     def pack(self, keys: Iterable[str]) -> list[tuple[str, bytes]]:
         """Pack these sagas, mark them stored, and return their rows."""
         packed = []
         for key in keys:
             state = self._hot.pop(key, None)
-            if state is None:
-                row = self._rows[key]
-            else:
-                row = pack(self.plan, state)
-                self._hot[key] = state  # last in order: something has happened to it
-            self._rows[key] = row
+            row = self._rows.get(key) if state is None else pack(self.plan, state)
             self.dirty.pop(key, None)
+            if row is None:
+                continue  # forgotten, or its partition was given back
+            if state is not None:
+                self._hot[key] = state  # last in order: something has happened to it
+                self._rows.put(key, row)
             packed.append((key, row))
         return packed
 
@@ -205,17 +216,17 @@ class Table:
 
     def _next_of_sweep(self) -> list[str]:
         """Go over all rows in small pieces, once for each hundredth of the horizon."""
-        if not self._sweep:
-            if self.log_time - self._swept_at < self.plan.spec.duplicate_horizon_ms // 100:
-                return []
+        piece = list(islice(self._sweep, SWEEP_ROWS))
+        every_ms = self.plan.spec.duplicate_horizon_ms // 100
+        if not piece and self.log_time - self._swept_at >= every_ms:
             self._swept_at = self.log_time
-            self._sweep = list(self._rows)
-        piece, self._sweep = self._sweep[:SWEEP_ROWS], self._sweep[SWEEP_ROWS:]
+            self._sweep = self._rows.keys()
+            piece = list(islice(self._sweep, SWEEP_ROWS))
         return piece
 
     def forget(self, key: str) -> None:
         """Drop a saga that is over."""
-        self._rows.pop(key, None)
+        self._rows.drop(key)
         self._hot.pop(key, None)
         self._early.pop(key, None)
         self.dirty.pop(key, None)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -40,6 +41,15 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Node:
+    """What a broker is of a cluster; `settings` are of Kafka, beside those of every broker."""
+
+    cluster_id: str
+    controller_port: int
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class _Record:
     """What `broker.json` keeps; pid 0 when the broker is down."""
 
@@ -59,9 +69,16 @@ class Broker:
     """The broker of the project in `folder`.
 
     Its data outlive `down`; its port stays the same as long as nobody else takes it.
+
+    Args:
+        folder: of the project.
+        node: what it is of a cluster of several; by default it is alone.
+        told: the port that clients are told, where something stands in between; 0 for its own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, node: Node | None = None, told: int = 0) -> None:
+        self._node = node
+        self._told = told
         self.folder = folder.resolve() / ".minuet" / "broker"
         self.log = self.folder / "broker.log"
         self._config = self.folder / "server.properties"
@@ -132,7 +149,9 @@ class Broker:
         return record.bootstrap if record and record.ready and self._is_alive(record) else None
 
     def _start(self, record: _Record, runtime: Path, class_path: str) -> str:
-        kafka_config.write(self.folder, record.port, record.controller_port)
+        more = dict(self._node.settings) if self._node else {}
+        more |= kafka_config.told(self._told) if self._told else {}
+        kafka_config.write(self.folder, record.port, record.controller_port, more)
         tool = kafka_config.command(runtime, class_path, self.folder, "kafka.tools.StorageTool")
         self._format(tool, record.cluster_id)
         if self.log.exists():
@@ -192,9 +211,11 @@ class Broker:
         if port and not network.is_free(port):
             message = f"port {port} is taken"
             raise UsageError(message)
+        if self._node is not None:
+            return _Record(self._node.cluster_id, port, self._node.controller_port)
         wished = port or (last.port if last else PREFERRED_PORT)
         return _Record(
-            last.cluster_id if last else _new_cluster_id(),
+            last.cluster_id if last else new_cluster_id(),
             wished if network.is_free(wished) else network.free_port(),
             network.free_port(),
         )
@@ -234,7 +255,8 @@ def _process(record: _Record, config: Path) -> process.Process:
     return process.Process(record.pid, record.started, str(config))
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
+    """An id for a cluster to come."""
     first, *rest = uuid.uuid4().bytes
     # In the lower half: an id that begins with "-" would be taken for an option.
     return base64.urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("=")

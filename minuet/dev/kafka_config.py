@@ -5,6 +5,7 @@ One node, one copy of everything, for one developer's machine: short waits, litt
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from minuet.dev.network import HOST
@@ -61,14 +62,40 @@ rootLogger.appenderRef.out.ref = out
 """
 
 
-def write(folder: Path, port: int, controller_port: int) -> Path:
-    """Write the configuration files into `folder`; returns Kafka's."""
+def of_cluster(number: int, controller_ports: Sequence[int]) -> dict[str, str]:
+    """The settings of node `number`, from 1, of several: three copies, of which two are in sync."""
+    voters = [f"{n}@{HOST}:{port}" for n, port in enumerate(controller_ports, 1)]
+    copies = str(min(3, len(voters)))
+    in_sync = str(min(2, len(voters)))
+    settings = {
+        "node.id": str(number),
+        "controller.quorum.voters": ",".join(voters),
+        "default.replication.factor": copies,
+        "min.insync.replicas": in_sync,
+    }
+    for topic in ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic"):
+        settings[f"{topic}.replication.factor"] = copies
+    for topic in ("transaction.state.log", "share.coordinator.state.topic"):
+        settings[f"{topic}.min.isr"] = in_sync
+    return settings
+
+
+def told(port: int) -> dict[str, str]:
+    """The setting of where clients are told to go, when something stands in between."""
+    return {"advertised.listeners": f"PLAINTEXT://{HOST}:{port}"}
+
+
+def write(
+    folder: Path, port: int, controller_port: int, more: Mapping[str, str] | None = None
+) -> Path:
+    """Write the configuration files into `folder`, with `more` settings; returns Kafka's."""
     settings = SETTINGS | {
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
         "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
         "log.dirs": str(folder / "data").replace("\\", "\\\\"),
     }
+    settings |= more or {}
     (folder / "log4j2.properties").write_text(LOGGING, encoding="utf-8")
     file = folder / "server.properties"
     file.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), encoding="utf-8")

@@ -16,6 +16,7 @@ from minuet.core.state import State
 from minuet.engines.flow import Flow
 from minuet.engines.log import Log, Position, Unreadable
 from minuet.engines.partition import Partition
+from minuet.engines.row_store import RowStores
 from minuet.event.record import Record
 
 SLICE = 200  # live sagas asked before others get their turn
@@ -60,10 +61,14 @@ class Assignments:
         log: where rows are read.
         flow: what is read before the rows are there waits in it.
         calls: of restored partitions.
+        stores: where rows are kept.
     """
 
-    def __init__(self, owner: Owner, log: Log, flow: Flow, calls: Listening) -> None:
+    def __init__(
+        self, owner: Owner, log: Log, flow: Flow, calls: Listening, stores: RowStores
+    ) -> None:
         self._owner = owner
+        self._stores = stores
         self._log = log
         self._flow = flow
         self._calls = calls
@@ -72,7 +77,8 @@ class Assignments:
         """Begin with new partitions: load their rows, then read on from the last commit."""
         owner = self._owner
         for number, position in positions.items():
-            part = owner.parts[number] = Partition.of(owner.plan, number, position)
+            store = self._stores.open(number, position.high)
+            part = owner.parts[number] = Partition.of(owner.plan, number, position, store)
             owner.spawn(self._restore(part))
         self._flow.assigned()
 
@@ -102,7 +108,7 @@ class Assignments:
 
     async def _restore(self, part: Partition) -> None:
         rows = 0
-        async for chunk in self._log.rows(part.number):
+        async for chunk in self._log.rows(part.number, part.store.start):
             if not part.live:
                 return
             for key, row, offset in chunk:

@@ -129,6 +129,8 @@ class Checkpoints:
         part.committed = position
         part.table.cool()
         await self._tombstones(part, over)
+        if part.live:
+            part.store.save(part.next_row, position, part.table.log_time)
 
     async def _write(self, part: Partition, keys: list[str]) -> list[int]:
         """Write the rows of these sagas and return their offsets once all are acked."""

@@ -27,6 +27,7 @@ from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Log, Position, Unreadable
 from minuet.engines.partition import NOWHERE, Partition, Run
+from minuet.engines.row_store import MemoryStores, RowStores
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
@@ -48,9 +49,10 @@ class Loop:
         clock: ms since 1970.
         options: bounds and intervals.
         seed: of the jitter; None for a random one.
+        stores: where rows are kept.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (one seam each)
         self,
         unit: Unit,
         log: Log,
@@ -58,6 +60,7 @@ class Loop:
         clock: Callable[[], int],
         options: Options = DEFAULTS,
         seed: int | None = None,
+        stores: RowStores | None = None,
     ) -> None:
         self.unit = unit
         self.plan: Plan = compile_plan(unit.workflow.spec)
@@ -80,7 +83,8 @@ class Loop:
         timers = Timers(self, log, self._calls, clock)
         hands = Hands(self._saying, self._flow, timers, self._gates)
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
-        self._assignments = Assignments(self, log, self._flow, self._calls)
+        rows = MemoryStores() if stores is None else stores
+        self._assignments = Assignments(self, log, self._flow, self._calls, rows)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _inline_types(self) -> frozenset[str]:

@@ -244,8 +244,9 @@ class KafkaLog:
         for its acks. With a broker that is gone nobody can take leave, and it is not tried long.
         """
         answers = await self._flushed()
-        await self._calls.stop()
-        await self._member.stop(LEAVE_S if answers else GONE_S)
+        await asyncio.gather(
+            self._member.stop(LEAVE_S if answers else GONE_S), self._calls.stop()
+        )  # side by side: until this member has left, nobody works on its partitions
         if answers:
             await self._flushed()
         self._ends.set()

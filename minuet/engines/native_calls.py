@@ -83,8 +83,8 @@ class CallReader:
             consumer.close()
 
     def _turn(self, consumer: Consumer) -> None:
-        while self._commands:
-            self._commands.popleft()(consumer)
+        while self._commands and not self._ends.is_set():
+            self._commands.popleft()(consumer)  # to find where to begin takes half a second of each
         now = time.time()
         while self._due and self._due[0][0] <= now:
             _, place = heapq.heappop(self._due)

@@ -42,7 +42,7 @@ _CONSUMER = {
     "enable.partition.eof": True,
     "partition.assignment.strategy": "cooperative-sticky",
     "session.timeout.ms": 6_000,
-    "heartbeat.interval.ms": 1_500,
+    "heartbeat.interval.ms": 500,  # what others hear of a rebalance by: two of them move partitions
     "fetch.wait.max.ms": 100,
     "queued.max.messages.kbytes": 16_384,
     "fetch.queue.backoff.ms": 5,

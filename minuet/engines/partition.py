@@ -14,6 +14,7 @@ from minuet.core.plan import Plan
 from minuet.core.state import Entry, State
 from minuet.core.table import Table
 from minuet.engines.log import Position, Unreadable
+from minuet.engines.row_store import MemoryStore, RowStore
 from minuet.event.record import CAUSES, Record
 
 STALE_TIMERS_MOST = 1_000  # and as many as there are good ones; then they are swept
@@ -62,6 +63,7 @@ class Partition:
         high: the log's high watermark when the assignment began: what became due from a record
             past it, no earlier owner can have started.
         position: the next offset to be folded.
+        store: where the table's rows are.
 
     Attributes:
         live: still ours.
@@ -86,6 +88,7 @@ class Partition:
     high: int
     position: int
     table: Table
+    store: RowStore
     live: bool = True
     loaded: bool = False
     backlog: list[Record | Unreadable] = field(default_factory=list)
@@ -108,9 +111,15 @@ class Partition:
     _sights: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plan: Plan, number: int, position: Position) -> Partition:
-        """Begin an assignment."""
-        return cls(plan, number, position.high, position.start, Table(plan))
+    def of(
+        cls, plan: Plan, number: int, position: Position, store: RowStore | None = None
+    ) -> Partition:
+        """Begin an assignment; without a store, rows are kept in memory."""
+        store = MemoryStore() if store is None else store
+        table = Table(plan, store.rows, store.log_time)
+        part = cls(plan, number, position.high, position.start, table, store)
+        part.next_row = store.start
+        return part
 
     def fold(self, record: Record) -> State:
         """Fold a record, and strike from what is in hand what it confirms."""
@@ -204,3 +213,4 @@ class Partition:
         for _, waiting in self._sights:
             waiting.cancel()
         self._sights.clear()
+        self.store.close()

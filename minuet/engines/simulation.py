@@ -24,6 +24,7 @@ from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
 from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker
 from minuet.engines.model_group import Commit
+from minuet.engines.row_store import RowStores
 from minuet.engines.unit import Unit
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
@@ -58,6 +59,7 @@ class Settings:
         spread_ms: over which the events are published, evenly.
         options: of each worker; handlers never run in threads here. A look for rows every so often
             would never end: here there is none.
+        stores: where workers keep rows, all on one machine; None for memory.
         form: of the resources; `around`: what stands in for each, given its class and itself.
         ear: what stands in for each step, given the name of the worker and itself.
         later: more events to be published, each so many ms after the start.
@@ -69,6 +71,7 @@ class Settings:
     script: tuple[Happening, ...] = ()
     spread_ms: int = 0
     options: Options = field(default_factory=Options)
+    stores: RowStores | None = None
     form: Form = "simulated"
     around: Callable[[type, object], object] | None = None
     ear: Callable[[str, StepDefinition], StepDefinition] | None = None
@@ -219,6 +222,7 @@ class Simulation:
             self._time.now_ms,
             replace(settings.options, threads=0, look_s=0),
             seed,
+            settings.stores,
         )
         await self.loops[number].start()
 

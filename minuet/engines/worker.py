@@ -13,26 +13,32 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import Registry
 from minuet.engines.crash_memory import CrashMemory
+from minuet.engines.disk_stores import DiskStores
 from minuet.engines.log import Log
 from minuet.engines.loop import Loop
 from minuet.engines.metering import MeteredLog
 from minuet.engines.native import KafkaLog
 from minuet.engines.quarantine import NO_GUARD, Guard, GuardedCodec, Quarantine
+from minuet.engines.row_store import MemoryStores, RowStores
 from minuet.engines.unit import Unit
 from minuet.engines.units import Units, unit_name
 from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection, of_worker
+from minuet.kafka.identity import topic_id
 from minuet.kafka.registry import TopicRegistry
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
+from minuet.spec.model import Spec
 
 _LOG = logging.getLogger("minuet.worker")
 
+FAILPOINTS = "_MINUET_FAILPOINTS"  # a run under faults gives its own workers the folder so
 COORDINATOR = "coordinator"  # in `only`, a name like a step's
 
 # Collections of the garbage that reference counts leave. A worker keeps many live objects, and
@@ -50,10 +56,12 @@ class Assignment:
         only: names of steps, and `coordinator`; empty for all.
         group: of the unit; empty for the workflow's own name, which the coordinator's unit has.
         form: of the resources.
-        state: the folder of what must outlive the process; None for no memory of crashes.
+        state: the folder of what outlives the process; None for no memory of crashes, and for
+            rows that are all kept in memory.
         metered: somebody may ask for its figures.
         place: names a place in the group, which a worker started again takes over at once; empty
             for one of its own, which Kafka gives away when the session of a dead worker ends.
+        failpoints: the folder where places are armed at which it dies; None for none.
     """
 
     only: tuple[str, ...] = ()
@@ -63,6 +71,7 @@ class Assignment:
     state: Path | None = None
     metered: bool = False
     place: str = ""
+    failpoints: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +172,10 @@ async def _run(
     log: Log = native
     if assignment.metered:
         log = cast(Log, MeteredLog(native, spec.log_topic, spec.table_topic))
-    loop = Loop(unit, log, codec, now_ms, assignment.options)
+    if assignment.failpoints is not None:
+        log, guard = _failing(log, guard, assignment.failpoints, spec)
+    stores = _stores(unit, group, connection, assignment)
+    loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)
     loop.runner.guard = guard
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
     with _Signals(loop) as signals:
@@ -177,6 +189,15 @@ async def _run(
         finally:
             await close_resources(unit.resources.values())
     return signals.heard
+
+
+def _failing(log: Log, guard: Guard, folder: Path, spec: Spec) -> tuple[Log, Guard]:
+    """Have the worker die where a run under faults says so."""
+    from minuet.engines.failpoints import FailingGuard, FailingLog, Failpoints
+
+    points = Failpoints(folder)
+    failing = FailingLog(log, spec.log_topic, spec.table_topic, points)
+    return cast(Log, failing), cast(Guard, FailingGuard(guard, points))
 
 
 async def close_resources(resources: Iterable[object]) -> None:
@@ -205,6 +226,16 @@ def _guarded(state: Path | None) -> Iterator[Guard]:
         yield quarantine
     finally:
         quarantine.close()
+
+
+def _stores(unit: Unit, group: str, connection: Connection, assignment: Assignment) -> RowStores:
+    """Where rows are kept: without a folder in memory, however many there are."""
+    if assignment.state is None:
+        return MemoryStores()
+    topics = (unit.workflow.spec.log_topic, unit.workflow.spec.table_topic)
+    ids = {topic: topic_id(connection, topic) for topic in topics}
+    folder = assignment.state / "rows" / quote(group, safe="")
+    return DiskStores(folder, ids, assignment.options.rows)
 
 
 def _codec(workflow: Workflow, registry: Registry, guard: Guard) -> Codec:

@@ -20,6 +20,8 @@ class Options:
         late: runs past their timeout that are waited for; then the oldest is cancelled.
         timers: of waits, in each partition, that are kept in memory; beyond these a long wait is
             left to a record on a delay topic.
+        rows: of the table that are kept in memory, in all partitions together; beyond these they
+            are on disk, in the folder that `--state` names.
         grace_s: how long a stop waits for handlers that run.
         append_again_s: after an append whose result is unknown.
         look_s: between two looks for rows that another writer left behind ours; 0 for none. It has
@@ -33,6 +35,7 @@ class Options:
     threads: PositiveInt = 32
     late: PositiveInt = 500
     timers: NonNegativeInt = 20_000
+    rows: NonNegativeInt = 20_000
     grace_s: PositiveFloat = 10.0
     append_again_s: PositiveFloat = 0.1
     look_s: NonNegativeFloat = 600.0

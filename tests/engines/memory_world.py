@@ -10,6 +10,7 @@ from minuet.engines.course import Stored
 from minuet.engines.log import Log
 from minuet.engines.memory import MemoryLog
 from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker
+from minuet.engines.row_store import RowStores
 from minuet.event.record import Headers
 from minuet.settings.worker import Options
 from tests.engines.world import OPTIONS, Worker, World
@@ -18,9 +19,9 @@ from tests.engines.world import OPTIONS, Worker, World
 class MemoryWorld(World):
     def __init__(
         self, within: str = "1h", options: Options = OPTIONS,
-        *, seed: int = 7, faults: Faults = NO_FAULTS,
+        *, seed: int = 7, faults: Faults = NO_FAULTS, stores: RowStores | None = None,
     ) -> None:  # fmt: skip
-        super().__init__("trips", within, replace(options, threads=0))
+        super().__init__("trips", within, replace(options, threads=0), stores)
         self.time = virtual_time.running()
         self.broker = ModelBroker(
             self.spec.partitions, self.spec.log_topic, self.time.now_ms, seed=seed, faults=faults
@@ -61,10 +62,11 @@ class MemoryWorld(World):
 
 
 def play(
-    story: Callable[[World], Awaitable[None]], *, within: str = "1h", options: Options = OPTIONS
-) -> None:
+    story: Callable[[World], Awaitable[None]], *, within: str = "1h", options: Options = OPTIONS,
+    stores: RowStores | None = None,
+) -> None:  # fmt: skip
     async def main() -> None:
-        world = MemoryWorld(within, options)
+        world = MemoryWorld(within, options, stores=stores)
         await story(world)
         await world.close()
 

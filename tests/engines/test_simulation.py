@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from minuet.core.plan import compile_plan
 from minuet.core.row import pack
 from minuet.core.state import Status
+from minuet.engines.disk_stores import DiskStores
 from minuet.engines.model_broker import Faults
 from minuet.engines.simulation import Happening, Outcome, Settings, simulate
 from tests.engines.trips import Desk, TripAsked, fails, refuses, sleeps, trips
@@ -34,7 +36,7 @@ SEEDS = range(12)
 ASKED = tuple(TripAsked(trip_id=f"trip-{n}", nights=n) for n in range(40))
 
 
-def weather(seed: int) -> tuple[Outcome, Desk]:
+def weather(seed: int, settings: Settings = STORM) -> tuple[Outcome, Desk]:
     """Trips of which some fail at each step, wait, or take long, in a storm of faults."""
     desk = Desk()
     for n in range(40):
@@ -46,7 +48,7 @@ def weather(seed: int) -> tuple[Outcome, Desk]:
             desk.tell("charge_card", saga, fails(ConnectionError("reset")), refuses())
         elif n % 4 == 2:
             desk.tell("issue_ticket", saga, sleeps(2))
-    return simulate(trips("trips", desk), seed, events=ASKED, settings=STORM), desk
+    return simulate(trips("trips", desk), seed, events=ASKED, settings=settings), desk
 
 
 storm = cache(weather)
@@ -77,6 +79,21 @@ def test_a_trace_does_not_depend_on_the_hash_seed_of_the_process() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_in_a_storm_of_faults_every_saga_ends_and_every_row_is_the_fold(seed: int) -> None:
     outcome, _ = storm(seed)
+    is_as_the_log_says(outcome)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_so_it_is_with_rows_on_disk(seed: int, tmp_path: Path) -> None:
+    stores = DiskStores(tmp_path, {}, most=0)
+    outcome, _ = weather(seed, replace(STORM, stores=stores))
+    is_as_the_log_says(outcome)
+    spec = trips("trips", Desk()).spec
+    kept = [stores.open(number, 1 << 40) for number in range(spec.partitions)]
+    assert sum(len(each.rows) for each in kept) > 0
+    assert all(each.start for each in kept)
+
+
+def is_as_the_log_says(outcome: Outcome) -> None:
     statuses = Counter(state.status for state in outcome.sagas.values())
     assert statuses[Status.COMPLETED] + statuses[Status.COMPENSATED] == 40
     assert statuses[Status.COMPENSATED] > 0

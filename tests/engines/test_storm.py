@@ -6,15 +6,22 @@ STORM_PER_S sets how many orders come in a second.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
 
 from bench.storm_saga import REFUSED_EVERY, OrderPlaced, SickBank, workflow
 from minuet.core.state import Status
 from minuet.engines import virtual_time
 from minuet.engines.course import Stored
+from minuet.engines.disk_stores import DiskStores
 from minuet.engines.gates import KNOWN_MOST
 from minuet.engines.loop import Loop
 from minuet.engines.simulation import Outcome, Settings, Simulation
@@ -25,7 +32,31 @@ PER_S = int(os.environ.get("STORM_PER_S", "5"))
 CALM_S, DOWN_S, AFTER_S = 30, 600, 30
 KILLED_S = CALM_S + DOWN_S / 2
 IN_FLIGHT = 50
+ROWS = 100 * PER_S  # in memory; at 200 in a second what workers have by default
+WEIGHED_EVERY_S = 10
+GROWTH_MOST = 50_000_000
 PAID = ("pay", "refund")
+
+
+NO_DATA = (type, ModuleType, FunctionType, MethodType, asyncio.Future)
+
+
+def weigh(loop: Loop) -> int:
+    """The bytes of all that a worker keeps of sagas in Python: tables, timers, runs, who waits."""
+    parts = list(loop.parts.values())
+    left: list[Any] = [loop._gates]
+    for part in parts:
+        left += [part.table, part._timers, part._armed, part.runs, part.ahead, part.overdue]
+    seen = {id(each) for each in (*parts, loop, loop.plan, loop.unit, asyncio.get_running_loop())}
+    total = 0
+    while left:
+        one = left.pop()
+        if id(one) in seen or isinstance(one, NO_DATA):
+            continue
+        seen.add(id(one))
+        total += sys.getsizeof(one)
+        left += gc.get_referents(one)
+    return total
 
 
 class Watch:
@@ -44,11 +75,17 @@ class Watch:
         ):
             self.most[name] = max(self.most[name], now)
 
+    def weigh(self, name: str, loop: Loop) -> None:
+        self.most[name] = max(self.most[name], weigh(loop))
+
 
 class Storm:
     """One run, in virtual time."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stores = DiskStores(folder, {}, ROWS)
+        self.on_disk: set[str] = set()
         self.effects: Counter[tuple[str, str]] = Counter()
         self.keys: set[str] = set()
         self.watch = Watch()
@@ -61,7 +98,8 @@ class Storm:
     async def run(self) -> Outcome:
         time = virtual_time.running()
         bank = SickBank(lambda: CALM_S <= time.time() < CALM_S + DOWN_S, self.note)
-        settings = Settings(workers=1, options=Options(in_flight=IN_FLIGHT))
+        options = Options(in_flight=IN_FLIGHT)
+        settings = Settings(workers=1, options=options, stores=self.stores)
         simulation = Simulation(workflow("storm", bank, open_for="10s"), 1, settings)
         await simulation.start(0)
         for number in range(PER_S * (CALM_S + DOWN_S + AFTER_S)):
@@ -75,6 +113,9 @@ class Storm:
                 await simulation.start(0)
             if second > CALM_S:
                 self.watch.look(simulation.loops[0])
+            if second % WEIGHED_EVERY_S == 0:
+                self.watch.weigh("calm" if second <= CALM_S else "storm", simulation.loops[0])
+        self.on_disk = {each.name for each in self.folder.iterdir()}
         await time.quiet()
         await simulation.end()
         return simulation.outcome(0)
@@ -82,8 +123,9 @@ class Storm:
 
 @cache
 def storm() -> tuple[Storm, Outcome]:
-    one = Storm()
-    return one, virtual_time.run(one.run())
+    with TemporaryDirectory() as folder:
+        one = Storm(Path(folder))
+        return one, virtual_time.run(one.run())
 
 
 def kinds(outcome: Outcome, kind: str) -> Iterator[Stored]:
@@ -120,6 +162,13 @@ def test_what_waits_is_not_in_the_workers_hands() -> None:
     assert most["timers"] < PER_S * DOWN_S / 10
     retrying = sum(1 for _ in kinds(outcome, "StepRetrying"))
     assert 0 < retrying < 2 * DOWN_S / 10 + 2 * IN_FLIGHT  # about one for each probe
+
+
+def test_what_waits_takes_little_memory_and_its_rows_are_on_disk() -> None:
+    one, outcome = storm()
+    most = one.watch.most
+    assert 0 < most["calm"] < most["storm"] < most["calm"] + GROWTH_MOST
+    assert one.on_disk == {str(number) for number in {each.partition for each in outcome.rows}}
 
 
 def test_the_branch_that_needs_no_bank_is_as_quick_as_ever() -> None:

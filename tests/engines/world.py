@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
@@ -17,6 +17,7 @@ from minuet.core.table import Table
 from minuet.engines.course import Stored
 from minuet.engines.log import Append, Log
 from minuet.engines.loop import Loop
+from minuet.engines.row_store import RowStores
 from minuet.engines.worker import Assignment, unit_of
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
@@ -46,6 +47,7 @@ class Watched:
         pauses, resumes: how often it was told to.
         holds: event types whose appends are kept in `held` instead of written.
         acked: the types of what was acked, in their order.
+        rows_read: how many.
     """
 
     def __init__(self, log: Log) -> None:
@@ -54,6 +56,7 @@ class Watched:
         self.holds: set[str] = set()
         self.held: list[Append] = []
         self.acked: list[str] = []
+        self.rows_read = 0
 
     def append(self, append: Append) -> None:
         kind = dict(append.headers).get(TYPE, b"").decode()
@@ -78,6 +81,13 @@ class Watched:
         self.resumes += 1
         self.log.resume(partitions)
 
+    async def rows(
+        self, partition: int, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
+        async for chunk in self.log.rows(partition, start, end):
+            self.rows_read += len(chunk)
+            yield chunk
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.log, name)
 
@@ -95,7 +105,11 @@ class World(ABC):
 
     patience_s = 30.0
 
-    def __init__(self, name: str, within: str = "1h", options: Options = OPTIONS) -> None:
+    def __init__(
+        self, name: str, within: str = "1h", options: Options = OPTIONS,
+        stores: RowStores | None = None,
+    ) -> None:  # fmt: skip
+        self.stores = stores
         self.desk = Desk()
         self.workflow = trips(name, self.desk, within=within)
         self.spec = self.workflow.spec
@@ -143,7 +157,7 @@ class World(ABC):
         client_id = f"minuet:{self.spec.name}:{','.join(sorted(only))}"
         log = Watched(self.log(group, client_id))
         seed = len(self.workers)
-        loop = Loop(unit, cast(Log, log), self.codec, self.now_ms, self.options, seed)
+        loop = Loop(unit, cast(Log, log), self.codec, self.now_ms, self.options, seed, self.stores)
         worker = Worker(loop, log)
         self.workers.append(worker)
         await loop.start()

@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from minuet.dev import Broker
+from minuet.engines.failpoints import PLACES
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -31,35 +33,50 @@ steps = ["streams.refunds"]
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
-            sys.executable, "-m", "minuet", "chaos", "orders", "--minutes", "0.4", "--rate", "20",
-            "--every", "4", "--seed", "8", "--only", "kill", "--only", "broker-kill",
-            "--file", str(ROOT / "examples" / "orders.jsonl"), "--project", str(folder), *arguments,
+            sys.executable, "-m", "minuet", "chaos", "orders", "--rate", "20", "--seed", "98",
+            "--every", "4", "--file", str(ROOT / "examples" / "orders.jsonl"),
+            "--project", str(folder), *arguments,
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
-def test_a_run_keeps_its_promises_and_is_gone_on_with_after_ctrl_c(tmp_path: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
-    first = start(tmp_path)
-    try:
-        assert first.stderr
-        while "!" not in first.stderr.readline():  # a fault
-            assert first.poll() is None
-        first.send_signal(signal.SIGINT)
-        first.communicate(timeout=PATIENCE_S)
-        assert first.returncode == 130
-        assert Broker(tmp_path / ".minuet" / "chaos").running() is None
-        sent = json.loads((tmp_path / ".minuet" / "chaos" / "state.json").read_text())["sent"]
+    yield tmp_path
+    Broker(tmp_path / ".minuet" / "chaos").reset()
 
-        second = start(tmp_path, "--resume", "--json")
-        out, errors = second.communicate(timeout=PATIENCE_S)
-        found = json.loads(out)
-        assert (second.returncode, found["ok"], found["violations"]) == (0, True, []), errors
-        assert found["faults"].keys() == {"kill", "broker-kill"}
-        assert max(of["in_flight_least"] for of in found["faults"].values()) > 0
-        assert found["acked"] > sent > 0
-        assert found["effects"] > found["ended"]["SagaCompleted"] > 0 == found["lost"]
-    finally:
-        Broker(tmp_path / ".minuet" / "chaos").reset()
+
+def test_a_run_keeps_its_promises_and_is_gone_on_with_after_ctrl_c(project: Path) -> None:
+    kinds = ("kill", "broker-kill", "cut")
+    options = ["--minutes", "0.4", *(f"--only={kind}" for kind in kinds)]
+    first = start(project, *options)
+    assert first.stderr
+    while "!" not in first.stderr.readline():  # a fault
+        assert first.poll() is None
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=PATIENCE_S)
+    assert first.returncode == 130
+    assert Broker(project / ".minuet" / "chaos").running() is None
+    sent = json.loads((project / ".minuet" / "chaos" / "state.json").read_text())["sent"]
+
+    second = start(project, *options, "--resume", "--json")
+    out, errors = second.communicate(timeout=PATIENCE_S)
+    found = json.loads(out)
+    assert (second.returncode, found["ok"], found["violations"]) == (0, True, []), errors
+    assert found["faults"].keys() == set(kinds)
+    assert max(of["in_flight_least"] for of in found["faults"].values()) > 0
+    assert found["acked"] > sent > 0
+    assert found["effects"] > found["ended"]["SagaCompleted"] > 0 == found["lost"]
+
+
+def test_a_worker_dies_at_each_place_and_every_promise_is_kept(project: Path) -> None:
+    run = start(project, "--minutes", "1.5", "--only", "failpoint", "--json")
+    out, errors = run.communicate(timeout=PATIENCE_S)
+    found = json.loads(out)
+    assert (run.returncode, found["ok"], found["violations"]) == (0, True, []), errors
+    assert found["failpoints_left"] == []
+    assert found["faults"].keys() == {f"failpoint {place}" for place in PLACES}
+    assert found["asked_again"] > 0 == found["lost"]

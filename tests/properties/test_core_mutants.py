@@ -131,7 +131,7 @@ def lets_the_last_row_win(patch: Patch) -> None:
 
     def load(self: table.Table, key: str, packed: bytes | None) -> None:
         assert packed is not None
-        self._rows[key] = packed
+        self._rows.put(key, packed)
 
     patch.setattr(table.Table, "load", load)
 

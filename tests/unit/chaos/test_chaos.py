@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import random
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from minuet.chaos.arming import Arming
 from minuet.chaos.audit import Audit, Lives, Row, judge
 from minuet.chaos.faults import Fired
 from minuet.chaos.plan import KINDS, plan
+from minuet.chaos.run import Found
 from minuet.chaos.state import State, load
+from minuet.chaos.summary import summary
 from minuet.engines.course import Stored
+from minuet.engines.failpoints import PLACES, Failpoints
 from minuet.errors import UsageError
 from minuet.event.ids import slot_id
-from minuet.simulation.history import Told, told
+from minuet.simulation.history import NEVER, Told, told
+from minuet.verify import Report
 from tests.unit.core.story import ORDERS
 
 
@@ -30,8 +38,16 @@ def test_the_same_seed_draws_the_same_faults() -> None:
 
 def test_only_the_kinds_that_were_asked_for_are_drawn() -> None:
     assert {fault.kind for fault in islice(plan(7, 1.0, ["kill"]), 50)} == {"kill"}
-    with pytest.raises(UsageError, match=r"there is no fault 'fire': choose among kill, zombie"):
+    with pytest.raises(
+        UsageError, match=r"there is no fault 'fire': choose among kill, failpoint, zombie"
+    ):
         plan(7, 1.0, ["fire"])
+
+
+def test_the_page_tells_each_fault_and_each_place_in_the_words_of_the_code() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "guide" / "chaos.md").read_text(encoding="utf-8")
+    assert [kind for kind in KINDS if f"\n| `{kind}` | " not in page] == []
+    assert [p for p, text in PLACES.items() if f"\n| `{p}` | {text} |" not in page] == []
 
 
 RESERVE = slot_id("", ["begin"], "reserve_stock")
@@ -111,10 +127,63 @@ def test_what_a_fault_hit_is_told_by_the_lives_of_sagas() -> None:
     sagas = [(100, 500), (200, 9_000), (600, 700), (8_000, 9_900)]
     lives = Lives(sagas, {0: [150, 1_000, 4_000, 7_900], 1: [300, 900, 1_500, 3_000, 5_000, 7_900]})
     assert [lives.in_flight(at) for at in (100, 250, 650, 9_950)] == [0, 2, 2, 0]
+    assert (lives.last_end_ms, Lives([(100, NEVER), (1, 5)]).last_end_ms) == (9_900, 5)
     assert lives.silence_ms(950, 60_000) == 3_900
     assert lives.silence_ms(950, 2_000) == 1_950  # what comes later has another cause
     assert lives.silence_ms(8_500, 60_000) == 0  # nothing is begun any more
     assert Lives(sagas, {0: [150]}).silence_ms(1_000, 60_000) == 7_000  # it never answered again
+
+
+def test_a_fault_that_hit_few_sagas_is_told_apart() -> None:
+    sagas = [(0, 20_000)] * 19 + [(500, 900), (500, 700), (30_000, 31_000)]
+    lives = Lives(sagas, {0: [600, 1_100, 4_000, 21_000]})
+    faults = [Fired(at, "kill", "worker 1", 0.0) for at in (600, 1_000, 3_900)]
+    state = State("orders", 7, 30.0, 21, faults)
+    found = summary(Found(state, 1.0, Audit(), lives, Report("orders")))["faults"]
+    assert found == {
+        "kill": {
+            "count": 3, "hit": 1, "missed": 2, "in_flight_least": 19, "in_flight_p50": 19,
+            "silence_p50_s": 2.8, "silence_p95_s": 17.0, "silence_most_s": 17.0,
+        }
+    }  # fmt: skip
+
+
+def test_each_place_is_armed_before_any_is_armed_again(tmp_path: Path) -> None:
+    (tmp_path / "at-stop").touch()
+    arming = Arming(tmp_path, random.Random(7))
+    assert list(tmp_path.iterdir()) == []  # what an earlier run left is not this one's
+    points = Failpoints(tmp_path, lambda: None)
+    armed = []
+    for _ in PLACES:
+        armed.append(arming.arm())
+        assert arming.arm() == armed[-1]  # nobody has come to it yet
+        points.at(armed[-1])
+    assert sorted(armed) == sorted(PLACES)
+    again = arming.arm()
+    assert (tmp_path / again).exists()
+    arming.disarm()
+    assert not (tmp_path / again).exists()
+
+
+def test_who_died_is_told_once_and_the_place_is_no_longer_armed(tmp_path: Path) -> None:
+    arming, died = Arming(tmp_path, random.Random(7)), list[int]()
+    place = arming.arm()
+    Failpoints(tmp_path, lambda: died.append(1)).at(place)
+    [death] = arming.deaths()
+    assert (death.place, death.pid, died) == (place, os.getpid(), [1])
+    assert (arming.deaths(), list(tmp_path.iterdir())) == ([], [])
+    arming.disarm()  # after the death too
+
+
+def test_places_that_nobody_died_at_are_told_where_some_did() -> None:
+    def left(*kinds: str) -> list[str]:
+        faults = [Fired(1_000 * n, kind, "process 7", 0.0) for n, kind in enumerate(kinds)]
+        state = State("orders", 7, 30.0, 21, faults)
+        found = summary(Found(state, 1.0, Audit(), Lives(), Report("orders")))
+        return cast("list[str]", found["failpoints_left"])
+
+    assert left("kill") == []
+    assert set(left("kill", "failpoint at-stop")) == set(PLACES) - {"at-stop"}
 
 
 def test_a_run_that_was_broken_off_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from minuet.cli.restarts import DEATHS_MOST, EXPLAINED_MOST_S, MOST_S, WITHIN_S, GiveUp, Restarts
+from minuet.cli.restarts import (
+    DEATHS_MOST,
+    EXPLAINED_MOST_S,
+    LIVED_S,
+    MOST_S,
+    WITHIN_S,
+    GiveUp,
+    Restarts,
+)
 
 
 def deaths(row: Restarts, count: int, *, explained: bool, lived_s: float = 1.0) -> list[object]:
@@ -29,6 +37,11 @@ def test_some_deaths_a_minute_have_a_pause_with_a_bound() -> None:
 
 def test_deaths_that_the_breaker_can_explain_are_never_given_up() -> None:
     assert deaths(Restarts(), 50, explained=True)[-1] == EXPLAINED_MOST_S
+
+
+def test_an_explained_death_after_a_life_has_no_pause() -> None:
+    assert deaths(Restarts(), 50, explained=True, lived_s=LIVED_S) == [0] * 50
+    assert deaths(Restarts(), 2, explained=True, lived_s=LIVED_S - 1) == [0.5, 1]
 
 
 def test_a_wrong_setting_is_given_up_at_once() -> None:

@@ -86,3 +86,26 @@ def test_a_producer_that_can_write_no_more_breaks_the_log() -> None:
         await log.close()
 
     run(story())
+
+
+def test_a_member_leaves_its_group_before_the_reader_of_calls_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story() -> None:
+        log = await opened(Told())
+        left = asyncio.Event()
+        stop_member, stop_calls = log._member.stop, log._calls.stop
+
+        async def leave(patience_s: float) -> None:
+            await stop_member(patience_s)
+            left.set()
+
+        async def end_calls() -> None:
+            await left.wait()  # in turn, this would wait for ever
+            await stop_calls()
+
+        monkeypatch.setattr(log._member, "stop", leave)
+        monkeypatch.setattr(log._calls, "stop", end_calls)
+        await log.close()
+
+    run(story())

@@ -104,3 +104,14 @@ def test_a_partition_that_was_given_away_is_not_taken_when_the_broker_is_well(
     reader.follow(0, DELAYS)
     turn(reader, consumer)
     assert consumer.assigned == {("a.retry.10s", 0)}
+
+
+def test_a_stop_does_not_wait_until_the_broker_has_said_where_all_calls_begin(
+    reader: CallReader, consumer: Consumer
+) -> None:
+    consumer.well = True
+    for number in range(3):
+        reader.follow(number, DELAYS)
+    reader._ends.set()
+    turn(reader, consumer)
+    assert consumer.assigned == set()

@@ -1,0 +1,74 @@
+"""A worker that finds its rows on disk reads only what was written since."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from minuet.engines.disk_stores import DiskStores
+from tests.engines import memory_world
+from tests.engines.world import Worker, World
+
+SAGAS = tuple(f"trip-{number}" for number in range(20))
+
+
+def play(folder: Path, story: Callable[[World], Awaitable[None]]) -> None:
+    memory_world.play(story, stores=DiskStores(folder, {}, most=0))
+
+
+def read_rows(world: World) -> int:
+    """How many rows the workers that run now read when they started."""
+    return sum(worker.log.rows_read for worker in world.workers)
+
+
+def test_after_a_clean_stop_no_row_is_read(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        worker = await world.start()
+        await world.ask(*SAGAS)
+        await world.ended(*SAGAS)
+        await world.stop(worker)
+        table = len(await world.stored(world.spec.table_topic))
+        await world.started(await world.start())
+        assert read_rows(world) == 0
+        assert len(world.table()) == len(SAGAS) <= table
+        assert await world.verify() == len(SAGAS)
+        await world.ask("t")
+        await world.ended("t")
+
+    play(tmp_path, story)
+
+
+def test_after_a_crash_only_rows_since_the_last_checkpoint_are_read(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        worker = await world.start()
+        await world.ask(*SAGAS)
+        await world.ended(*SAGAS)
+        await world.until(lambda: all(not p.table.dirty for p in worker.loop.parts.values()))
+        await world.until(lambda: all(not p.storing.locked() for p in worker.loop.parts.values()))
+        await world.kill(worker)
+        await world.started(await world.start())
+        assert read_rows(world) == 0
+        assert len(world.table()) == len(SAGAS)
+
+    play(tmp_path, story)
+
+
+def test_what_another_worker_wrote_since_is_read(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        here = world.stores
+        await world.stop(await settled(world, *SAGAS))
+        world.stores = DiskStores(tmp_path / "elsewhere", {}, most=0)
+        await world.stop(await settled(world, "t", "u"))
+        world.stores = here
+        await world.started(await world.start())
+        assert 2 <= read_rows(world) < len(SAGAS)
+        assert set(world.table()) == {*SAGAS, "t", "u"}
+        assert await world.verify() == len(SAGAS) + 2
+
+    async def settled(world: World, *sagas: str) -> Worker:
+        worker = await world.start()
+        await world.ask(*sagas)
+        await world.ended(*sagas)
+        return worker
+
+    play(tmp_path / "here", story)
