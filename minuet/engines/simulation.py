@@ -7,10 +7,9 @@ same seed makes the same trace, to the byte.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
-from typing import Literal
 
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
@@ -22,61 +21,17 @@ from minuet.engines import virtual_time
 from minuet.engines.course import Course, Stored
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
-from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker
+from minuet.engines.model_broker import ModelBroker
 from minuet.engines.model_group import Commit
-from minuet.engines.row_store import RowStores
+from minuet.engines.simulated import Happening, Settings
 from minuet.engines.unit import Unit
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
 from minuet.event.record import DIGEST, SCHEMA, Record, base_headers
-from minuet.settings.worker import Options
-from minuet.spec.assemble import Form, Workflow
-from minuet.step import StepDefinition
+from minuet.spec.assemble import Workflow
 
 SOURCE = b"/minuet/simulation"
 NEWCOMER = 1_000  # the number of a worker that comes when no other is left
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that is done to a worker, by its number, `at_ms` after the start.
-
-    A `crash` is a kill right after the worker has sent `after` more things.
-    """
-
-    at_ms: float
-    what: Literal["start", "stop", "kill", "crash", "freeze", "thaw"]
-    worker: int
-    after: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a simulation is run.
-
-    Args:
-        workers: that start at once, numbered from 0.
-        spread_ms: over which the events are published, evenly.
-        options: of each worker; handlers never run in threads here. A look for rows every so often
-            would never end: here there is none.
-        stores: where workers keep rows, all on one machine; None for memory.
-        form: of the resources; `around`: what stands in for each, given its class and itself.
-        ear: what stands in for each step, given the name of the worker and itself.
-        later: more events to be published, each so many ms after the start.
-        restarts: once all is done, the table is compacted, and one worker restores all of it.
-    """
-
-    workers: int = 2
-    faults: Faults = NO_FAULTS
-    script: tuple[Happening, ...] = ()
-    spread_ms: int = 0
-    options: Options = field(default_factory=Options)
-    stores: RowStores | None = None
-    form: Form = "simulated"
-    around: Callable[[type, object], object] | None = None
-    ear: Callable[[str, StepDefinition], StepDefinition] | None = None
-    later: tuple[tuple[float, Event], ...] = ()
-    restarts: bool = False
 
 
 @dataclass(frozen=True, repr=False)  # asyncio.Runner has the result of what it ran written out

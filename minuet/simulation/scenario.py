@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from minuet.engines.model_broker import NO_FAULTS, Faults
-from minuet.engines.simulation import Happening
+from minuet.engines.simulated import Happening
 
 SPREADS_MS = (20, 200, 1_500)  # over which sagas begin, one of these
 WORKED_OFF_MS = 250  # and the last of them takes about so long

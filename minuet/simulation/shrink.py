@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from minuet.engines.model_broker import NO_FAULTS
-from minuet.engines.simulation import Happening
+from minuet.engines.simulated import Happening
 from minuet.simulation.scenario import Bounds, Scenario, Trouble
 
 TRIES_MOST = 200

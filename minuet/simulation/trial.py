@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from minuet.engines import virtual_time
-from minuet.engines.simulation import Outcome, Settings, Simulation
+from minuet.engines.simulated import Settings
+from minuet.engines.simulation import Outcome, Simulation
 from minuet.event.model import Event
 from minuet.settings.worker import Options
 from minuet.simulation.hearing import Hearing

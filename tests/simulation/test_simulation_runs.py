@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from minuet.engines.simulation import Happening
+from minuet.engines.simulated import Happening
 from minuet.event.model import Event
 from minuet.simulation import (
     Scenario,
