@@ -15,7 +15,7 @@ from typing import Any
 from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.simulation.made_up import made_up
-from minuet.simulation.outside import Outside, at_work
+from minuet.simulation.outside import Outside, Work, at_work
 from minuet.step import Context, StepDefinition
 
 _CONTEXT = "minuet_context"  # of a step that asks for none
@@ -46,7 +46,6 @@ class Hearing:
     heard: list[Heard] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(f"hearing-{self.outside.seed}")
         self._begun: Counter[str] = Counter()
 
     def ear(self, worker: str, step: StepDefinition) -> StepDefinition:
@@ -56,8 +55,9 @@ class Hearing:
         def begin(named: dict[str, Any]) -> tuple[int, Context]:
             context: Context = named[name] if step.context else named.pop(name)
             began_ms = self.now_ms()
-            at_work.set((worker, began_ms))
             self._begun[context.slot] += 1
+            about = f"{self.outside.seed}-{context.slot}-{self._begun[context.slot]}"
+            at_work.set(Work(worker, began_ms, random.Random(about)))
             return began_ms, context
 
         async def waited_for(**named: Any) -> Any:
@@ -79,7 +79,8 @@ class Hearing:
         if not self.outside.happens("changed"):
             return said
         try:
-            return made_up(self._random.choice(step.says), {}, self._random.randrange(100))
+            draws = self.outside.random
+            return made_up(draws.choice(step.says), {}, draws.randrange(100))
         except UsageError:
             return said
 

@@ -22,8 +22,19 @@ USUAL_S = 0.005  # a call takes up to so long
 SLOW_S = 3.0
 
 
-# The worker whose handler runs, and when it began.
-at_work: ContextVar[tuple[str, int]] = ContextVar("at_work", default=("", 0))
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run of a handler: whose, since when, and what draws for it.
+
+    Each run draws by itself, so that the others may be left out and nothing changes for it.
+    """
+
+    worker: str
+    began_ms: int
+    random: random.Random
+
+
+at_work: ContextVar[Work | None] = ContextVar("at_work", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +77,16 @@ class Outside:
         """Return a service that fails as drawn, in the place of one that does not."""
         return _Service(self, resource.__name__, service)
 
+    @property
+    def random(self) -> random.Random:
+        """What draws for the handler that runs now."""
+        work = at_work.get()
+        return work.random if work is not None else self._random
+
     def happens(self, name: str) -> bool:
         """Draw whether this goes wrong now."""
         share = getattr(self.trouble, name)
-        if not share or self.now_ms() > self._until_ms or self._random.random() >= share:
+        if not share or self.now_ms() > self._until_ms or self.random.random() >= share:
             return False
         self.hits[f"service {name}"] = self.hits.get(f"service {name}", 0) + 1
         return True
@@ -78,15 +95,17 @@ class Outside:
         """Note that a call was carried out."""
         key = next((str(arguments[name]) for name in KEYS if name in arguments), "")
         if key:
-            self.effects.append(Effect(self.now_ms(), name, key, *at_work.get()))
+            work = at_work.get()
+            whose = (work.worker, work.began_ms) if work is not None else ()
+            self.effects.append(Effect(self.now_ms(), name, key, *whose))
 
     def usual_s(self) -> float:
         """Draw how long a call takes that nothing is wrong with."""
-        return self._random.uniform(0, USUAL_S)
+        return self.random.uniform(0, USUAL_S)
 
     def slow_s(self) -> float:
         """Draw how long a slow one takes."""
-        return self._random.uniform(0, SLOW_S)
+        return self.random.uniform(0, SLOW_S)
 
 
 class _Refused(ConnectionError):
