@@ -121,6 +121,7 @@ class Observer:
 
     def __init__(self, bootstrap: str) -> None:
         self.sagas: dict[str, Seen] = {}
+        self._next = dict.fromkeys(range(PARTITIONS), 0)
         self._consumer = Connection(bootstrap).consumer()
 
     def __enter__(self) -> Self:
@@ -137,6 +138,15 @@ class Observer:
         """Sagas that have begun and not ended, as far as has been read."""
         self.look()
         return sum(1 for one in self.sagas.values() if one.begun and not one.ended)
+
+    def in_flight_now(self) -> int:
+        """So many once all is read that stood on the log when it was asked."""
+        places = [TopicPartition("orders.events", number) for number in self._next]
+        ask = self._consumer.get_watermark_offsets
+        ends = {place.partition: ask(place, timeout=PATIENCE_S)[1] for place in places}
+        while any(self._next[number] < end for number, end in ends.items()):
+            self.look()
+        return self.in_flight
 
     def have_begun(self, keys: set[str]) -> bool:
         """Whether all of these have."""
@@ -163,7 +173,9 @@ class Observer:
             for message in messages:
                 assert message.error() is None or cast("Any", message.error()).retriable()
                 if message.error() is None:
-                    self._take(message.partition() or 0, record_of(message))
+                    number = message.partition() or 0
+                    self._take(number, record_of(message))
+                    self._next[number] = (message.offset() or 0) + 1
 
     def _take(self, partition: int, record: Record) -> None:
         one = self.sagas.setdefault(record.key, Seen())
