@@ -258,6 +258,10 @@ class MemoryLog:
         """
         self._actions, self._died = actions, died
 
+    def spare(self) -> None:
+        """Forget about such an end."""
+        self._died = None
+
     def freeze(self) -> None:
         """Be silent: nothing comes in, nothing goes out, and it knows nothing of it."""
         self._broker.note(f"{self.name} is silent")

@@ -54,10 +54,12 @@ class Way:
         await there
 
     def cut(self) -> None:
-        """End here: of each lane, what arrives after some moment of now is lost."""
+        """End here: of each lane that is torn, what arrives after some moment of now is lost."""
         self.dead = True
-        now = asyncio.get_running_loop().time()
-        self._cuts = {lane: self._broker.between(now, at) for lane, at in self._lanes.items()}
+        now, broker = asyncio.get_running_loop().time(), self._broker
+        for lane, last in self._lanes.items():
+            if broker.between(0, 1) < broker.faults.torn:
+                self._cuts[lane] = broker.between(now, last)
 
     def open_up(self) -> None:
         """Go on after a silence, with what was held up."""

@@ -29,6 +29,7 @@ class Faults:
         duplicated: share of appends that are written twice.
         ack_lost: share that are written, and whose result stays unknown.
         append_lost: share that are not written, and whose result stays unknown.
+        torn: how likely it is that, of what goes one way when its sender dies, only a part arrives.
         session_ms: how long a member that is silent keeps its partitions.
     """
 
@@ -36,6 +37,7 @@ class Faults:
     duplicated: float = 0.0
     ack_lost: float = 0.0
     append_lost: float = 0.0
+    torn: float = 0.0
     session_ms: int = 6_000
 
 

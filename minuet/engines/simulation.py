@@ -237,6 +237,8 @@ class Simulation:
         Raises:
             Exception: the one that broke a worker.
         """
+        for log in self.logs.values():
+            log.spare()
         for loop in self.loops.values():
             if loop.error is not None:
                 raise loop.error

@@ -18,6 +18,7 @@ from minuet.simulation.made_up import made_up
 from minuet.simulation.outside import Outside, Work, at_work
 from minuet.step import Context, StepDefinition
 
+ALIKE = 0.2  # how likely the other answer is an event of the same type
 _CONTEXT = "minuet_context"  # of a step that asks for none
 
 
@@ -80,7 +81,10 @@ class Hearing:
             return said
         try:
             draws = self.outside.random
-            return made_up(draws.choice(step.says), {}, draws.randrange(100))
+            others = [model for model in step.says if not isinstance(said, model)]
+            alike = draws.random() < ALIKE or not others
+            model = type(said) if alike else draws.choice(others)
+            return made_up(model, {}, draws.randrange(100))
         except UsageError:
             return said
 

@@ -140,13 +140,14 @@ def draw(
         ack_lost=rng.uniform(0.02, 0.1),
         append_lost=_share(rng, 0.1),
         session_ms=rng.choice((2_000, 6_000)),
+        torn=rng.choice((0.0, 0.5, 1.0)),
     )
     trouble = Trouble(
         refused=_share(rng, 0.15),
         dropped=rng.uniform(0.05, 0.2),
         slow=_share(rng, 0.2),
-        late=_share(rng, 0.2),
-        changed=_share(rng, 0.9),
+        late=_often(rng, 0.2),
+        changed=_often(rng, 0.9),
     )
     script = _script(rng, spread_ms + WORKED_OFF_MS)
     letters = _letters(rng, lines, spread_ms, begins, external)
@@ -192,6 +193,11 @@ def _bounds(rng: random.Random) -> Bounds:
 def _share(rng: random.Random, most: float) -> float:
     """Draw a share, half of the time none at all."""
     return rng.choice((0.0, rng.uniform(0, most)))
+
+
+def _often(rng: random.Random, most: float) -> float:
+    """Draw a share, a third of the time none at all."""
+    return rng.choice((0.0, rng.uniform(0, most), rng.uniform(0, most)))
 
 
 def _script(rng: random.Random, until_ms: float) -> tuple[Happening, ...]:

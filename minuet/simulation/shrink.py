@@ -62,6 +62,7 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
     yield replace(scenario, faults=replace(faults, duplicated=0.0))
     yield replace(scenario, faults=replace(faults, ack_lost=0.0))
     yield replace(scenario, faults=replace(faults, append_lost=0.0))
+    yield replace(scenario, faults=replace(faults, torn=0.0))
     yield replace(scenario, trouble=replace(trouble, refused=0.0))
     yield replace(scenario, trouble=replace(trouble, dropped=0.0))
     yield replace(scenario, trouble=replace(trouble, slow=0.0))
