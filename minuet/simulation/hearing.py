@@ -58,7 +58,8 @@ class Hearing:
             began_ms = self.now_ms()
             self._begun[context.slot] += 1
             about = f"{self.outside.seed}-{context.slot}-{self._begun[context.slot]}"
-            at_work.set(Work(worker, began_ms, random.Random(about)))
+            timeout_s = step.spec.timeout_ms / 1000
+            at_work.set(Work(worker, began_ms, timeout_s, random.Random(about)))
             return began_ms, context
 
         async def waited_for(**named: Any) -> Any:

@@ -63,11 +63,23 @@ def judge_sagas(
 
 def needs_a_person(spec: Spec, saga: Told) -> bool:
     """Whether the log says that somebody has to decide."""
-    beyond = {spec.pivot, spec.completes}
+    beyond = _beyond(spec)
     lost = saga.failed is not None and any(o.type in beyond for o in saga.outcomes)
     came_second = any(stray.type in beyond for stray in saga.strays)
     rejected = any(record.type == "RecordRejected" for record in saga.records)
     return bool(saga.parked or saga.after_pivot or lost or came_second or rejected)
+
+
+def _beyond(spec: Spec) -> set[str]:
+    """The pivot, and what can only follow it: none of that is ever undone."""
+    found = {spec.pivot, spec.completes}
+    before: set[str] = set()
+    while before != found:
+        before = set(found)
+        for step in spec.steps:
+            if spec.pivot and any(set(types) <= found for types in step.needs):
+                found.update(step.says)
+    return found - set(spec.fails)
 
 
 def _ends(spec: Spec, saga: Told) -> Iterator[Violation]:

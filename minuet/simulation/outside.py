@@ -20,17 +20,19 @@ from minuet.simulation.scenario import STORM_MS, Trouble
 KEYS = ("key", "idempotency_key")
 USUAL_S = 0.005  # a call takes up to so long
 SLOW_S = 3.0
+LATE_S = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A run of a handler: whose, since when, and what draws for it.
+    """A run of a handler: whose, since when, how long its step waits, and what draws for it.
 
     Each run draws by itself, so that the others may be left out and nothing changes for it.
     """
 
     worker: str
     began_ms: int
+    timeout_s: float
     random: random.Random
 
 
@@ -103,6 +105,12 @@ class Outside:
         """Draw how long a call takes that nothing is wrong with."""
         return self.random.uniform(0, USUAL_S)
 
+    def late_s(self) -> float:
+        """Draw how long a late one takes: about as long as its step waits, or a little longer."""
+        work = at_work.get()
+        waits_s = work.timeout_s if work is not None else self.timeout_s
+        return waits_s + self.random.uniform(-USUAL_S, LATE_S)
+
     def slow_s(self) -> float:
         """Draw how long a slow one takes."""
         return self.random.uniform(0, SLOW_S)
@@ -145,7 +153,7 @@ class _Service:
             if outside.happens("slow"):
                 await asyncio.sleep(outside.slow_s())
             if outside.happens("late"):
-                await asyncio.sleep(outside.timeout_s)
+                await asyncio.sleep(outside.late_s())
             if outside.happens("dropped"):
                 raise _Dropped(name)
             return answer

@@ -35,7 +35,7 @@ class Trouble:
         refused: the connection fails, and nothing was done.
         dropped: it was done, and the answer is lost.
         slow: it takes up to twice the step's usual wait.
-        late: it was done, and the answer comes after the step's timeout.
+        late: it was done, and the answer comes when the step's timeout has passed, or nearly.
         changed: asked again, whatever the key, it answers otherwise.
     """
 
