@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from threading import Event as Flag
@@ -28,7 +29,8 @@ from bench import effects
 from minuet import Publisher
 from minuet.errors import BrokerError
 from minuet.event.record import Record
-from minuet.kafka.connection import Connection
+from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently
 from minuet.kafka.reading import drain, record_of
 from minuet.publish.publisher import Published
 from schemas.orders import OrderPlaced
@@ -142,11 +144,13 @@ class Observer:
     def in_flight_now(self) -> int:
         """So many once all is read that stood on the log when it was asked."""
         places = [TopicPartition("orders.events", number) for number in self._next]
-        ask = self._consumer.get_watermark_offsets
-        ends = {place.partition: ask(place, timeout=PATIENCE_S)[1] for place in places}
+        ends = {place.partition: patiently(partial(self._end, place)) for place in places}
         while any(self._next[number] < end for number, end in ends.items()):
             self.look()
         return self.in_flight
+
+    def _end(self, place: TopicPartition) -> int:
+        return self._consumer.get_watermark_offsets(place, timeout=REACH_S)[1]
 
     def have_begun(self, keys: set[str]) -> bool:
         """Whether all of these have."""
