@@ -132,8 +132,8 @@ class Assignments:
             message = (
                 f"{spec.table_topic} knows partition {part.number} of {spec.log_topic} up to "
                 f"offset {known - 1}, and the log ends at {high}: it was made anew, or lost what "
-                f"was acknowledged. To go on with the log as it is, delete {spec.table_topic} and run "
-                f"`minuet topics apply {spec.name}`: the table is made again from the log"
+                f"was acknowledged. To go on with the log as it is, delete {spec.table_topic} and "
+                f"run `minuet topics apply {spec.name}`: the table is made again from the log"
             )
             raise UsageError(message)
 
