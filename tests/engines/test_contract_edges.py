@@ -11,12 +11,19 @@ from minuet.core.row import pack
 from minuet.core.table import Table
 from minuet.step import definition_of
 from tests.engines.trips import STEPS, fails, waits, when
-from tests.engines.world import OPTIONS, Play, World
+from tests.engines.world import OPTIONS, Play, Worker, World
 
 SAGAS = [f"trip-{n}" for n in range(24)]
 OTHERS = sorted(definition.spec.name for one in STEPS if (definition := definition_of(one)))
 OTHERS.remove("reserve_seat")
 NARROW = replace(OPTIONS, in_flight=1, window=2)
+
+
+def fails_in(worker: Worker, world: World, saga: str) -> bool:
+    """Whether a worker, of whatever unit, has read that a saga fails."""
+    part = worker.loop.parts.get(world.partition(saga))
+    state = part.table.get(saga) if part is not None else None
+    return state is not None and state.failing
 
 
 def stored(world: World) -> bool:
@@ -56,10 +63,11 @@ def test_only_who_knows_that_nobody_started_a_step_in_doubt_skips_it(
             await world.until(lambda: sum(p.restored for p in seats.loop.parts.values()) == 4)
             await world.ask("before")
             await world.called("reserve_seat", "before")  # its only place is taken
+        units = list(world.workers)
         await world.ask("t")
         await world.called("reserve_room", "t")
         refused.set()
-        await world.until(lambda: (state := world.state("t")) is not None and state.failing)
+        await world.until(lambda: all(fails_in(unit, world, "t") for unit in units))
         if not known:  # it comes only now, and an earlier owner may have started the step
             await world.start("reserve_seat")
         busy.set()

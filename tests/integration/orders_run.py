@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from threading import Event as Flag
@@ -28,7 +29,8 @@ from bench import effects
 from minuet import Publisher
 from minuet.errors import BrokerError
 from minuet.event.record import Record
-from minuet.kafka.connection import Connection
+from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently
 from minuet.kafka.reading import drain, record_of
 from minuet.publish.publisher import Published
 from schemas.orders import OrderPlaced
@@ -121,6 +123,7 @@ class Observer:
 
     def __init__(self, bootstrap: str) -> None:
         self.sagas: dict[str, Seen] = {}
+        self._next = dict.fromkeys(range(PARTITIONS), 0)
         self._consumer = Connection(bootstrap).consumer()
 
     def __enter__(self) -> Self:
@@ -137,6 +140,17 @@ class Observer:
         """Sagas that have begun and not ended, as far as has been read."""
         self.look()
         return sum(1 for one in self.sagas.values() if one.begun and not one.ended)
+
+    def in_flight_now(self) -> int:
+        """So many once all is read that stood on the log when it was asked."""
+        places = [TopicPartition("orders.events", number) for number in self._next]
+        ends = {place.partition: patiently(partial(self._end, place)) for place in places}
+        while any(self._next[number] < end for number, end in ends.items()):
+            self.look()
+        return self.in_flight
+
+    def _end(self, place: TopicPartition) -> int:
+        return self._consumer.get_watermark_offsets(place, timeout=REACH_S)[1]
 
     def have_begun(self, keys: set[str]) -> bool:
         """Whether all of these have."""
@@ -163,7 +177,9 @@ class Observer:
             for message in messages:
                 assert message.error() is None or cast("Any", message.error()).retriable()
                 if message.error() is None:
-                    self._take(message.partition() or 0, record_of(message))
+                    number = message.partition() or 0
+                    self._take(number, record_of(message))
+                    self._next[number] = (message.offset() or 0) + 1
 
     def _take(self, partition: int, record: Record) -> None:
         one = self.sagas.setdefault(record.key, Seen())

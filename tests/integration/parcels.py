@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
@@ -15,8 +16,13 @@ from uuid import uuid4
 import pytest
 
 from minuet.cli.main import main
+from minuet.event.record import TYPE
+from minuet.kafka.connection import Connection
+from minuet.kafka.following import follow
+from minuet.kafka.offsets import watermarks
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0  # until a test gives up; no bar
 
 PYPROJECT = """\
 [tool.minuet.workflows.NAME]
@@ -90,7 +96,7 @@ class Parcels:
     def run(self, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:
         """Run `minuet` to its end: exit code, output and errors."""
         process = self.start(*arguments)
-        out, errors = process.communicate(text, timeout=60)
+        out, errors = process.communicate(text, timeout=PATIENCE_S)
         return process.returncode, out.decode(), errors.decode()
 
     def typed(self, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:
@@ -108,6 +114,17 @@ class Parcels:
                 code = end.code
         assert code is None or isinstance(code, int)
         return code or 0, out.getvalue(), errors.getvalue()
+
+    def begins(self, count: int) -> None:
+        """Wait until so many parcels were sent, and say so at once: nothing is read twice."""
+        place = Connection(self.bootstrap)
+        start = {number: low for number, (low, _) in watermarks(place, self.topic).items()}
+        until, sent = time.monotonic() + PATIENCE_S, 0
+        for messages in follow(place, self.topic, start):
+            sent += sum(dict(m.headers() or ()).get(TYPE) == b"ParcelSent" for m in messages)
+            if sent >= count:
+                return
+            assert time.monotonic() < until, f"{sent} of {count} were sent"
 
     def found(self, *arguments: str) -> Any:
         """Run a command with --json in this process and return what it printed."""

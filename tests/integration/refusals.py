@@ -15,9 +15,9 @@ from typing import IO, Any
 from minuet.inspection.rows import log_offset, stored
 from minuet.kafka.connection import Connection
 from minuet.kafka.following import follow
-from minuet.kafka.offsets import watermarks
+from minuet.kafka.offsets import committed, watermarks
 from minuet.kafka.reading import record_of
-from tests.integration.parcels import Parcels
+from tests.integration.parcels import PATIENCE_S, Parcels
 
 WORKFLOW = """\
 from pathlib import Path
@@ -90,7 +90,6 @@ parcels = Saga(
 parcels.provide(Post, simulated=Post)
 """
 ENDS = ("SagaCompleted", "SagaCompensated", "StepGaveUp")
-PATIENCE_S = 60.0
 
 
 class Refusals(Parcels):
@@ -126,7 +125,9 @@ class Refusals(Parcels):
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
+            process.stdout = None  # the worker's thread reads it, and nobody beside it
             process.communicate(timeout=PATIENCE_S)
+            worker.end()
 
     def ended(self, count: int) -> None:
         """Wait until so many parcels have ended, or wait for a person, and the table has it."""
@@ -143,6 +144,15 @@ class Refusals(Parcels):
             assert time.monotonic() < deadline, "the table stays behind the log"
             time.sleep(0.1)
 
+    def folded(self) -> None:
+        """Wait until the worker has stored its position behind all that stands on the log."""
+        place = Connection(self.bootstrap)
+        ends = {number: high for number, (_, high) in watermarks(place, self.topic).items()}
+        deadline = time.monotonic() + PATIENCE_S
+        while any(committed(place, self.name, self.topic).get(n, 0) < ends[n] for n in ends):
+            assert time.monotonic() < deadline, "the position stays behind the log"
+            time.sleep(0.1)
+
     def _stored(self, place: Connection, ends: dict[str, int]) -> bool:
         rows = stored(place, f"{self.name}.sagas")
         return all(key in rows and log_offset(rows[key].row) >= ends[key] for key in ends)
@@ -155,7 +165,8 @@ class Worker:
         self.process = process
         self._lines: queue.Queue[bytes] = queue.Queue()
         assert process.stdout
-        self._reader = threading.Thread(target=self._read, args=(process.stdout,), daemon=True)
+        self._out = process.stdout
+        self._reader = threading.Thread(target=self._read, args=(self._out,), daemon=True)
         self._reader.start()
 
     def _read(self, stream: IO[bytes]) -> None:
@@ -163,8 +174,10 @@ class Worker:
             self._lines.put(line)
 
     def says(self, state: str) -> dict[str, Any]:
-        """Wait until it says that; anything else before is an error."""
-        line: dict[str, Any] = json.loads(self._lines.get(timeout=PATIENCE_S))
+        """Wait until it says that; anything else before is an error, but that it waits."""
+        line: dict[str, Any] = {"state": "waiting"}
+        while line["state"] == "waiting":  # for its share of the partitions, on a busy machine
+            line = json.loads(self._lines.get(timeout=PATIENCE_S))
         assert line["state"] == state, line
         return line
 
@@ -180,9 +193,8 @@ class Worker:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(PATIENCE_S)
-        assert self.process.stdout
         self._reader.join(PATIENCE_S)
-        self.process.stdout.close()
+        self._out.close()
 
     def stop(self, number: signal.Signals) -> int:
         """Send it a signal; return its exit code."""

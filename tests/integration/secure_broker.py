@@ -14,6 +14,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -74,7 +75,18 @@ class SecureBroker:
         admin: AdminClient = self.connection().admin()
         for done in admin.create_acls(wanted).values():
             done.result(START_S)
-        time.sleep(1)  # the answer comes before the broker itself obeys
+        until = time.monotonic() + START_S
+        while not self._obeys(admin, set(wanted)):  # the answer comes before it does
+            assert time.monotonic() < until, wanted
+            time.sleep(0.05)
+
+    def _obeys(self, admin: AdminClient, wanted: set[AclBinding]) -> bool:
+        """Whether the broker that decides about requests knows these rights."""
+        every = AclBindingFilter(
+            ResourceType.ANY, None, ResourcePatternType.ANY, None, None,  # type: ignore[arg-type]
+            AclOperation.ANY, AclPermissionType.ANY,
+        )  # fmt: skip
+        return wanted <= set(admin.describe_acls(every).result(START_S))
 
 
 @contextmanager

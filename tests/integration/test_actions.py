@@ -17,7 +17,7 @@ from minuet.event.ids import answer_id, begin_id, slot_id
 from minuet.event.record import BY, REASON
 from minuet.kafka.connection import Connection
 from minuet.kafka.partitioner import partition_of
-from tests.integration.refusals import PATIENCE_S
+from tests.integration.parcels import PATIENCE_S
 from tests.integration.troubles import Troubles
 
 pytestmark = pytest.mark.kafka
@@ -39,14 +39,13 @@ def parked(parcels: Troubles, *down: str, **kilos: int) -> None:
     with parcels.worker("--simulated") as worker:
         worker.says("ready")
         parcels.publish(**kilos)
-        for saga in kilos:
-            parcels.comes(saga, "StepGaveUp")
+        parcels.parked(*kilos)
 
 
 def at_once(parcels: Troubles, *commands: tuple[str, ...]) -> list[tuple[int, Any]]:
     """Run commands side by side; return exit code and JSON of each."""
     processes = [parcels.start(*command, "--why", "now", "--json") for command in commands]
-    ended = [process.communicate(timeout=60) for process in processes]
+    ended = [process.communicate(timeout=PATIENCE_S) for process in processes]
     return [(p.returncode, json.loads(out)) for p, (out, _) in zip(processes, ended, strict=True)]
 
 

@@ -18,7 +18,9 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import commit, committed
 place = Connection(sys.argv[1])
 admin = place.admin()
-admin.create_topics([NewTopic("parcels", 3, 1)])["parcels"].result(10)
+admin.create_topics([NewTopic("parcels", 3, 1)])["parcels"].result(60)
+while "parcels" not in place.reach().topics:  # made by the controller, heard of a little later
+    pass
 assert committed(place, "readers", "parcels") == {}
 commit(place, "readers", "parcels", {1: 0})
 assert committed(place, "readers", "parcels") == {1: 0}

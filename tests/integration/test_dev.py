@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from minuet.dev import Broker, network, running
 from minuet.errors import BrokerError, UsageError
+from tests.integration.orders_run import until
 
 pytestmark = pytest.mark.kafka
 
@@ -40,6 +41,7 @@ def append(bootstrap: str, value: bytes) -> None:
 def create(bootstrap: str) -> None:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(30)
+    until("the broker has it too, and not only its controller", lambda: TOPIC in topics(bootstrap))
 
 
 def topics(bootstrap: str) -> set[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,12 +17,11 @@ from minuet.kafka.registry import TOPIC as SCHEMAS
 from minuet.settings.environment import variable_of
 from minuet.spec import project as projects
 from tests.errors_page import ROOT, Row, rows
-from tests.integration.in_time import in_time
+from tests.integration.in_time import timed
 from tests.integration.secure_broker import SecureBroker, secure_broker
 
 pytestmark = pytest.mark.kafka
 
-HUNG_S = 120.0
 LOG = "orders.events"
 LOGS = {
     "a log of 3 partitions": topics.TopicPlan(LOG, 3),
@@ -92,14 +89,9 @@ def test_what_kafka_has_against_it_is_said_as_on_the_page(
         "kafka:9092": brokers.plain, "secure:9094": brokers.secure.bootstrap, "9092": port,
     }  # fmt: skip
     environ = {**login(row, tmp_path, brokers.secure), **row.environ, "PYTHONPATH": str(ROOT)}
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "minuet", *(addresses.get(word, word) for word in row.arguments)],
-        cwd=tmp_path, env={**os.environ, **environ}, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=HUNG_S, check=False,
-    )  # fmt: skip
-    seconds = time.monotonic() - began
-    told = done.stderr.replace(brokers.plain, "kafka:9092")
+    words = (addresses.get(word, word) for word in row.arguments)
+    done = timed([sys.executable, "-m", "minuet", *words], tmp_path, environ)
+    told = done.errors.replace(brokers.plain, "kafka:9092")
     told = told.replace(brokers.secure.bootstrap, "secure:9094")
-    assert row.differs(told, done.returncode) == ""
-    assert in_time(seconds)
+    assert row.differs(told, done.code) == ""
+    assert done.in_time, done

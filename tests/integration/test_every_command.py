@@ -17,7 +17,7 @@ from tests.integration.parcels import ROOT
 from tests.integration.troubles import Troubles
 from tests.unit.cli.test_every_command import COMMANDS, names
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 AT_ONCE = 3  # a command costs a second of one core
 SPEAK_TO_KAFKA = {name for name, command in COMMANDS.items() if "--bootstrap" in names(command)}
 SPEAK_TO_KAFKA -= {"config show", "asyncapi"}  # they only say where it is

@@ -72,8 +72,8 @@ def test_what_no_row_has_yet_is_listed_too(tmp_path: Path, kafka: str) -> None:
     with parcels.worker("--simulated") as worker:
         worker.says("ready")
         parcels.publish(p=3, q=3)
-        parcels.comes("p", "StepGaveUp")
-        parcels.comes("q", "StepGaveUp")
+        parcels.parked("p", "q")
+        parcels.folded()
     assert parcels.act("cancel", "p")["code"] == 0
     assert parcels.act("skip", "p")["code"] == 0
     assert listed(parcels) == [("q", "buy_stamp")]  # no worker has read what was done

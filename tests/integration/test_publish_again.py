@@ -77,8 +77,8 @@ def verified(parcels: Parcels, sagas: int) -> dict[str, Any]:
 def test_killed_half_way_and_resumed_each_is_started_once(
     parcels: Parcels, worker: subprocess.Popen[bytes]
 ) -> None:
-    process = parcels.start(*command(parcels, "--rate", "400"))  # 7 s: a slow look is in time
-    until("half is published", lambda: len(begun(parcels)) > LINES / 2)
+    process = parcels.start(*command(parcels, "--rate", "400"))  # 7 s
+    parcels.begins(LINES // 2)
     process.kill()
     process.communicate()
     code, result, errors = publish(parcels)
@@ -96,7 +96,7 @@ def test_killed_half_way_and_resumed_each_is_started_once(
 
 def test_after_ctrl_c_nothing_is_sent_twice(parcels: Parcels) -> None:
     process = parcels.start(*command(parcels, "--rate", "500"))
-    until("some is published", lambda: len(begun(parcels)) > 300)
+    parcels.begins(300)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     first = json.loads(out)
@@ -112,7 +112,7 @@ def test_after_ctrl_c_nothing_is_sent_twice(parcels: Parcels) -> None:
 
 def test_a_log_made_anew_gets_the_whole_file(parcels: Parcels) -> None:
     process = parcels.start(*command(parcels, "--rate", "500"))
-    until("some is published", lambda: len(begun(parcels)) > 300)
+    parcels.begins(300)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     place = Connection(parcels.bootstrap)

@@ -16,7 +16,6 @@ from fastavro import parse_schema, schemaless_writer
 from minuet.event import ids, record
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
-from tests.integration.orders_run import until
 from tests.integration.parcels import Parcels
 
 pytestmark = pytest.mark.kafka
@@ -122,7 +121,7 @@ def test_a_dry_run_moves_nothing(legacy: Legacy) -> None:
 def test_after_ctrl_c_it_goes_on_and_each_is_sent_once(legacy: Legacy) -> None:
     legacy.say(range(2_000))
     process = legacy.parcels.start(*legacy.command("--rate", "500"))
-    until("some are published", lambda: len(legacy.begun()) > 200)
+    legacy.parcels.begins(200)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     first = json.loads(out)
@@ -136,7 +135,7 @@ def test_after_ctrl_c_it_goes_on_and_each_is_sent_once(legacy: Legacy) -> None:
 def test_after_a_kill_every_record_is_there_under_one_id(legacy: Legacy) -> None:
     legacy.say(range(2_000))
     process = legacy.parcels.start(*legacy.command("--rate", "500"))
-    until("some are published", lambda: len(legacy.begun()) > 900)
+    legacy.parcels.begins(900)
     process.kill()
     process.communicate()
     code, second = legacy.publish()

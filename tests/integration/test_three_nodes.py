@@ -22,7 +22,7 @@ from tests.integration.test_kill import (
     wait_for_a_moment,
 )
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROGRESS_WITHIN_S = 30.0
 NODES, KILLS = 3, 2

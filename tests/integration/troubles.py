@@ -10,7 +10,8 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.following import follow
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.reading import record_of
-from tests.integration.refusals import PATIENCE_S, Refusals
+from tests.integration.parcels import PATIENCE_S
+from tests.integration.refusals import Refusals
 
 WORKFLOW = """\
 from pathlib import Path
@@ -110,6 +111,9 @@ parcels.provide(Post, simulated=Post)
 """
 
 
+AT_REST = ("ParcelNoted", "ParcelWeighed", "StepGaveUp")
+
+
 class Troubles(Refusals):
     """The project; what is `down` gives up: `buy`, `deliver`, `note`, `weigh`, `refund`."""
 
@@ -136,6 +140,18 @@ class Troubles(Refusals):
                 return found
             assert monotonic() < until, [record.type for record in found]
         raise AssertionError
+
+    def parked(self, *sagas: str) -> None:
+        """Wait until each of these waits for a person, and all else that it does is done."""
+        place = Connection(self.bootstrap)
+        start = {number: low for number, (low, _) in watermarks(place, self.topic).items()}
+        left = {(saga, kind) for saga in sagas for kind in AT_REST}
+        until = monotonic() + PATIENCE_S
+        for messages in follow(place, self.topic, start):
+            left -= {(r.key, r.type) for r in map(record_of, messages)}
+            if not left:
+                return
+            assert monotonic() < until, left
 
     def act(self, action: str, saga: str, *more: str, why: str = "a test") -> Any:
         """Act on a saga and return what is printed."""

@@ -15,9 +15,9 @@ from minuet.core.due import Doubt, Slot
 from minuet.core.plan import Plan, PlannedStep, Role
 from minuet.core.state import Entry, Place, State
 from minuet.event.record import Record
+from tests.properties.test_every_order import first_wrong
 from tests.unit.core import world
 from tests.unit.core.audit import check, check_rows
-from tests.unit.core.test_every_order import first_wrong
 from tests.unit.core.world import lived
 
 HISTORIES = 1_000

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import fastavro
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minuet.core.binary import number, read_number
@@ -16,6 +16,7 @@ from tests.unit.core.story import placed
 
 PLAN = placed().plan
 SCHEMA = fastavro.parse_schema(ROW_SCHEMA)
+ANY_SPEED = settings(deadline=None)  # a busy machine is no failure
 LONGS = st.integers(-(2**63), 2**63 - 1)
 INTS = st.integers(-(2**31), 2**31 - 1)
 TEXTS = st.text(max_size=8)
@@ -58,6 +59,7 @@ def states(draw: st.DrawFn) -> State:
     return state
 
 
+@ANY_SPEED
 @given(states())
 def test_a_row_is_what_fastavro_writes(state: State) -> None:
     row = pack(PLAN, state)
@@ -76,6 +78,7 @@ def test_a_row_is_what_fastavro_writes(state: State) -> None:
     ]
 
 
+@ANY_SPEED
 @given(states())
 def test_a_row_that_is_read_and_packed_again_is_the_same(state: State) -> None:
     first = unpack(PLAN, "s", pack(PLAN, state))
@@ -83,6 +86,7 @@ def test_a_row_that_is_read_and_packed_again_is_the_same(state: State) -> None:
     assert pack(PLAN, unpack(PLAN, "s", row)) == row
 
 
+@ANY_SPEED
 @given(LONGS)
 def test_a_number_is_read_as_it_was_written(value: int) -> None:
     written = number(value)

@@ -2,8 +2,12 @@
 
 Beside what the core says and does, a node holds what is on its way: calls that have not reached
 the service, answers that have not reached the worker, appends that have not reached the log. A
-worker may lose an answer, or stop waiting for it, and die at any point; the service does nothing
-more and answers the same under a known key. All nodes are visited: nothing is left to chance.
+worker may lose an answer, or stop waiting for it, and die at any point, or sleep and be replaced:
+then it goes on, at any time, with what it had read. The service does nothing more and answers the
+same under a known key. All nodes are visited: nothing is left to chance.
+
+Taken for granted, since an engine looks at its assignment before: one that was replaced does not
+say that a slot was never started.
 """
 
 from __future__ import annotations
@@ -11,7 +15,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 
 from minuet.core.decide import decide
 from minuet.core.due import Doubt, Slot, doubt, due
@@ -19,11 +22,28 @@ from minuet.core.plan import Plan, compile_plan
 from minuet.core.state import State
 from minuet.core.table import Table
 from minuet.event import ids
-from minuet.event.record import DIGEST, Record
 from minuet.spec.model import Spec, UndoSpec
-from tests.unit.core.story import BEGAN_MS, step
+from tests.properties.nodes import (
+    KEY,
+    Call,
+    Node,
+    Said,
+    Stage,
+    Worker,
+    and_done,
+    answer,
+    append,
+    busy,
+    headed,
+    in_order,
+    reads,
+    record,
+    run_of,
+    skipped,
+    tried,
+)  # fmt: skip
+from tests.unit.core.story import step
 
-KEY = "saga"
 NEVER = 1 << 60
 SAYS = {"hold": ("Held", "Full"), "ship": ("Shipped", "Refused")}
 
@@ -38,67 +58,6 @@ SPEC = Spec(
     ),
     version="v1",
 )  # fmt: skip
-
-
-class Stage(IntEnum):
-    """Where a call, or its answer, is on its way to."""
-
-    SERVICE = 0
-    WORKER = 1
-    LOG = 2
-
-
-@dataclass(frozen=True)
-class Said:
-    """A record, less its place."""
-
-    type: str
-    id: str
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Call:
-    """A run of the step that is looked at.
-
-    `worker` is 0 once the one who called is gone; `over` once it no longer waits.
-    """
-
-    worker: int
-    stage: Stage
-    answer: Said | None = None
-    over: bool = False
-
-
-@dataclass(frozen=True)
-class Worker:
-    """The owner of the partition: the n-th, what it has read, and what it does."""
-
-    number: int
-    position: int
-    since: int
-    started: frozenset[str] = frozenset()
-    busy: frozenset[str] = frozenset()
-    said: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Node:
-    """Where everything stands.
-
-    Attributes:
-        done: what the service did, or refused, by key.
-        faults: so many more may happen.
-        cancels, persons: whether somebody may still cancel, or resume.
-    """
-
-    log: tuple[Said, ...]
-    worker: Worker
-    faults: int
-    calls: tuple[Call, ...] = ()
-    done: tuple[tuple[str, str], ...] = ()
-    cancels: bool = True
-    persons: bool = True
 
 
 @dataclass
@@ -124,7 +83,7 @@ class World:
         if found is None:
             table = Table(self.plan)
             for offset, said in enumerate(log):
-                found = table.fold(_record(offset, said))
+                found = table.fold(record(offset, said))
             assert found is not None
             self._states[log] = found
         return found
@@ -147,33 +106,43 @@ class World:
     def _goes_on(self, node: Node) -> Iterator[Node]:
         worker = node.worker
         if worker.position < len(node.log):
-            yield _reads(node)
+            yield reads(node)
         if worker.position:
-            state = self.state(node.log[: worker.position])
-            for say in decide(self.plan, state, NEVER):
-                if say.id not in worker.said:
-                    said = Said(say.type, say.id, _headers(undoes=say.undoes))
-                    yield _append(_busy(node, said=say.id), said)
-            for slot in due(self.plan, state, NEVER):
-                if slot.id not in worker.busy:
-                    yield self._acts(node, slot)
-        for number in range(len(node.calls)):
-            yield from self._comes(node, number)
+            yield from self._works(node, worker)
+        for number, call in enumerate(node.calls):
+            if node.sleeper is None or call.worker != node.sleeper.number:
+                yield from self._comes(node, number)
 
-    def _acts(self, node: Node, slot: Slot) -> Node:
-        worker = node.worker
+    def _works(self, node: Node, worker: Worker) -> Iterator[Node]:
+        """Let a worker do what is due, as far as it has read."""
+        state = self.state(node.log[: worker.position])
+        for say in decide(self.plan, state, NEVER):
+            if say.id not in worker.said:
+                said = Said(say.type, say.id, headed(undoes=say.undoes))
+                yield append(busy(node, worker, said=say.id), said)
+        for slot in due(self.plan, state, NEVER):
+            if slot.id not in worker.busy and (then := self._acts(node, worker, slot)):
+                yield then
+
+    def _acts(self, node: Node, worker: Worker, slot: Slot) -> Node | None:
         if slot.in_doubt:
             match doubt(slot, owned_since=worker.since, started=slot.id in worker.started):
                 case Doubt.SKIP:
-                    return _append(_busy(node, slot.id), _skipped(slot))
+                    return (
+                        append(busy(node, worker, slot.id), skipped(slot))
+                        if worker is node.worker
+                        else None
+                    )
                 case Doubt.PARK:
-                    return _append(_busy(node, slot.id), _tried(slot, "StepGaveUp"))
-        node = _busy(node, slot.id, started=slot.id)
+                    return append(busy(node, worker, slot.id), tried(slot, "StepGaveUp"))
+        node = busy(node, worker, slot.id, started=slot.id)
         if slot.step.name == self.odd:
-            return replace(node, calls=(*node.calls, Call(worker.number, Stage.SERVICE, _of(slot))))
+            return replace(
+                node, calls=(*node.calls, Call(worker.number, Stage.SERVICE, run_of(slot)))
+            )
         said = slot.step.spec.says[0]
-        node = replace(node, done=_with(node.done, slot.id, said))
-        return _append(node, _answer(_of(slot), said))
+        node = replace(node, done=and_done(node.done, slot.id, said))
+        return append(node, answer(run_of(slot), said))
 
     def _comes(self, node: Node, number: int) -> Iterator[Node]:
         """Let a call, its answer, or the append of that come to where it goes."""
@@ -185,40 +154,58 @@ class World:
             known = dict(node.done).get(slot)
             for said in (known,) if known else SAYS[self.odd]:
                 told = replace(call, stage=Stage.WORKER, answer=replace(run, type=said))
-                done = _with(node.done, slot, said)
-                yield replace(node, calls=_sorted(*calls, told), done=done)
+                done = and_done(node.done, slot, said)
+                yield replace(node, calls=in_order(*calls, told), done=done)
         elif call.stage is Stage.LOG:
-            yield _append(replace(node, calls=calls), run)
+            yield append(replace(node, calls=calls), run)
         elif call.worker:
-            failing = self.state(node.log[: node.worker.position]).failing
+            failing = self._known_to(node, call).failing
             late = failing or "late" in dict(run.headers)
-            said_now = _answer(run, run.type, late=late)
+            said_now = answer(run, run.type, late=late)
             told = replace(call, stage=Stage.LOG, answer=said_now)
-            yield replace(node, calls=_sorted(*calls, told))
+            yield replace(node, calls=in_order(*calls, told))
         else:
             yield replace(node, calls=calls)  # nobody is there to hear it
+
+    def _known_to(self, node: Node, call: Call) -> State:
+        """The saga as the one who called knows it."""
+        sleeper = node.sleeper
+        worker = sleeper if sleeper and sleeper.number == call.worker else node.worker
+        return self.state(node.log[: worker.position])
 
     # -- what may happen, or not -------------------------------------------------------------------
 
     def _may_happen(self, node: Node) -> Iterator[Node]:
+        if node.sleeper is not None:
+            if node.sleeper.position:
+                yield from self._works(node, node.sleeper)
+            for number, call in enumerate(node.calls):
+                if call.worker == node.sleeper.number:
+                    yield from self._comes(node, number)
         if node.cancels and not self.state(node.log).status.ended:
-            cancel = Said("SagaCancelled", ids.action_id("SagaCancelled", KEY), _headers(by="ada"))
-            yield _append(replace(node, cancels=False), cancel)
+            cancel = Said("SagaCancelled", ids.action_id("SagaCancelled", KEY), headed(by="ada"))
+            yield append(replace(node, cancels=False), cancel)
         if node.persons:
             for slot, incident in self.state(node.log).incidents.items():
                 if incident.kind == "gave-up":
-                    resumed = Said("StepResumed", "resumed", _headers(slot=slot, by="ada"))
-                    yield _append(replace(node, persons=False), resumed)
+                    resumed = Said("StepResumed", "resumed", headed(slot=slot, by="ada"))
+                    yield append(replace(node, persons=False), resumed)
         if node.faults:
             yield from self._goes_wrong(replace(node, faults=node.faults - 1))
 
     def _goes_wrong(self, node: Node) -> Iterator[Node]:
         number = node.worker.number + 1
-        orphans = tuple(replace(call, worker=0) for call in node.calls)
+        if node.sleeper is None:
+            successor = Worker(number, len(node.log), len(node.log))
+            yield replace(node, worker=successor, sleeper=node.worker)
+        orphans = tuple(
+            call if call.worker != node.worker.number else replace(call, worker=0)
+            for call in node.calls
+        )
         # What a dead worker had handed to its producer may have been lost, or is on its way.
         for left in {orphans, tuple(c for c in orphans if c.stage is not Stage.LOG)}:
             successor = Worker(number, len(node.log), len(node.log))
-            yield replace(node, worker=successor, calls=_sorted(*left))
+            yield replace(node, worker=successor, calls=in_order(*left))
         for at, call in enumerate(node.calls):
             if not call.worker or call.over or call.stage is Stage.LOG:
                 continue
@@ -233,15 +220,15 @@ class World:
         assert run is not None
         slot = dict(run.headers)["slot"]
         again = Call(call.worker, Stage.SERVICE, run)
-        yield replace(node, calls=_sorted(*calls, again))
-        state = self.state(node.log[: node.worker.position])
+        yield replace(node, calls=in_order(*calls, again))
+        state = self._known_to(node, call)
         tries = state.tries.get(slot)
         attempt = tries.attempt + 1 if tries else 1
         for event_type in ("StepRetrying", "StepGaveUp"):
             identity = ids.attempt_id(slot, event_type, attempt)
-            headers = _headers(slot=slot, step=self.odd, attempt=str(attempt))
+            headers = headed(slot=slot, step=self.odd, attempt=str(attempt))
             told = Call(call.worker, Stage.LOG, Said(event_type, identity, headers))
-            yield replace(node, calls=_sorted(*calls, told))
+            yield replace(node, calls=in_order(*calls, told))
 
 
 def wrongs(world: World, node: Node) -> list[str]:
@@ -259,69 +246,3 @@ def wrongs(world: World, node: Node) -> list[str]:
     if kept["Shipped"] != completed:
         found.append(f"{state.status}: Shipped {kept['Shipped']}")
     return found
-
-
-def _record(offset: int, said: Said) -> Record:
-    headers = {f"ce_{name}": text.encode() for name, text in said.headers}
-    headers[DIGEST] = ids.body_digest(said.type.encode()).encode()
-    slot = dict(said.headers).get("slot", "")
-    value = said.type.encode()
-    return Record(KEY, offset, BEGAN_MS + offset, said.id, said.type, slot, value, headers)
-
-
-def _headers(**texts: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, text) for name, text in texts.items() if text)
-
-
-def _of(slot: Slot) -> Said:
-    """A run of a slot: an answer that has no type yet."""
-    causes = ",".join(cause.id for cause in slot.causes)
-    late = "1" if slot.in_doubt else ""
-    named = {"slot": slot.id, "step": slot.step.name, "causes": causes, "undoes": slot.undoes}
-    return Said("", "", _headers(**named, late=late))
-
-
-def _answer(run: Said, said: str, *, late: bool = False) -> Said:
-    headers = dict(run.headers) | ({"late": "1"} if late else {})
-    return Said(said, ids.answer_id(headers["slot"], said), _headers(**headers))
-
-
-def _skipped(slot: Slot) -> Said:
-    headers = _headers(slot=slot.id, step=slot.step.name)
-    return Said("StepSkipped", ids.answer_id(slot.id, "StepSkipped"), headers)
-
-
-def _tried(slot: Slot, event_type: str) -> Said:
-    attempt = slot.attempt + 1
-    headers = _headers(slot=slot.id, step=slot.step.name, attempt=str(attempt))
-    return Said(event_type, ids.attempt_id(slot.id, event_type, attempt), headers)
-
-
-def _append(node: Node, said: Said) -> Node:
-    return replace(node, log=(*node.log, said))
-
-
-def _reads(node: Node) -> Node:
-    worker = node.worker
-    slot = dict(node.log[worker.position].headers).get("slot", "")
-    freed = replace(worker, position=worker.position + 1, busy=worker.busy - {slot})
-    return replace(node, worker=freed)
-
-
-def _busy(node: Node, slot: str = "", *, started: str = "", said: str = "") -> Node:
-    worker = node.worker
-    worker = replace(
-        worker,
-        busy=worker.busy | ({slot} - {""}),
-        started=worker.started | ({started} - {""}),
-        said=worker.said | ({said} - {""}),
-    )
-    return replace(node, worker=worker)
-
-
-def _with(done: tuple[tuple[str, str], ...], slot: str, said: str) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted({**dict(done), slot: dict(done).get(slot, said)}.items()))
-
-
-def _sorted(*calls: Call) -> tuple[Call, ...]:
-    return tuple(sorted(calls, key=repr))

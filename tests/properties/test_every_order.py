@@ -11,8 +11,8 @@ from collections import Counter
 import pytest
 
 from minuet.core.due import Doubt, Slot
-from tests.unit.core import every_order
-from tests.unit.core.every_order import World, wrongs
+from tests.properties import every_order
+from tests.properties.every_order import World, wrongs
 
 FAULTS = 2 if os.environ.get("MINUET_EXPLORE") else 1
 
