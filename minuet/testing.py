@@ -13,7 +13,8 @@ from typing import TypeVar
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
 from minuet.core.state import State
-from minuet.engines.simulation import Outcome, Settings, simulate
+from minuet.engines.simulated import Settings
+from minuet.engines.simulation import Outcome, simulate
 from minuet.event.model import Event
 from minuet.event.record import SCHEMA, Record, UnreadableHeaders, parse
 from minuet.spec.assemble import Workflow

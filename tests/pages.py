@@ -163,5 +163,7 @@ class Reader:
         self._beside.callback(process.terminate)
         assert process.stdout is not None
         said = process.stdout.readline()
+        while "has no partition yet" in said:  # on a busy machine its share comes late
+            said = process.stdout.readline()
         assert prints(printed, said), f"{where}: {command}: {said}"
         self.typed += 1

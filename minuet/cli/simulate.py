@@ -79,11 +79,11 @@ def simulate(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
 
 def _one(wish: Wish, seed: int, *, trace: bool, json: bool) -> None:
-    from minuet.simulation import draw, run
+    from minuet.simulation import run, scenario
 
     logging.disable(logging.CRITICAL)
     workflow, events = wish.load()
-    trial = run(workflow, draw(seed, wish.sagas, len(events)), events)
+    trial = run(workflow, scenario(workflow, seed, wish.sagas, len(events)), events)
     lines = trial.outcome.trace if trial.outcome is not None else ()
     digest = trial.outcome.digest if trial.outcome is not None else ""
     violations = [str(violation) for violation in trial.violations]
@@ -104,16 +104,18 @@ def _one(wish: Wish, seed: int, *, trace: bool, json: bool) -> None:
 
 def _explain(wish: Wish, seed: int) -> None:
     """Make the scenario smaller, tell it, and write it as a test."""
-    from minuet.simulation import Scenario, as_test, draw, run, shrink, story
+    from minuet.simulation import Scenario, as_test, run, scenario, shrink, story
 
     logging.disable(logging.CRITICAL)
     workflow, events = wish.load()
-    rule = run(workflow, draw(seed, wish.sagas, len(events)), events).violations[0].rule
+    rule = (
+        run(workflow, scenario(workflow, seed, wish.sagas, len(events)), events).violations[0].rule
+    )
 
-    def fails(scenario: Scenario) -> bool:
-        return rule in {found.rule for found in run(workflow, scenario, events).violations}
+    def fails(smaller: Scenario) -> bool:
+        return rule in {found.rule for found in run(workflow, smaller, events).violations}
 
-    trial = run(workflow, shrink(draw(seed, wish.sagas, len(events)), fails), events)
+    trial = run(workflow, shrink(scenario(workflow, seed, wish.sagas, len(events)), fails), events)
     typer.echo(f"\nmade smaller: {_in_short(trial)}")
     for violation in trial.violations:
         typer.echo(f"  {violation}")

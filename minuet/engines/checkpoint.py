@@ -189,9 +189,13 @@ class Checkpoints:
         """Look behind the own rows every so often: where nothing happens, no gap would tell."""
         while True:
             await asyncio.sleep(self._options.look_s)
-            for part in list(self._owner.parts.values()):
-                async with part.storing:  # by then all own rows are acked
-                    await self._look(part)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look behind the own rows now."""
+        for part in list(self._owner.parts.values()):
+            async with part.storing:  # by then all own rows are acked
+                await self._look(part)
 
     async def _look(self, part: Partition) -> None:
         if not part.restored or not part.live:

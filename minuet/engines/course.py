@@ -35,6 +35,12 @@ class Course:
         """Note that a record was written."""
         self._noted.append((record.time, topic, record))
 
+    def notes(self) -> Iterator[tuple[int, str]]:
+        """Yield what happened to workers and groups, each with its time."""
+        for at_ms, what, record in self._noted:
+            if record is None:
+                yield at_ms, what
+
     def lines(self) -> Iterator[str]:
         """Yield a line for each thing that happened: ms since 1970, and what."""
         for at_ms, what, record in self._noted:

@@ -136,6 +136,13 @@ class Log(Protocol):
             BrokerError: there was no answer.
         """
 
+    async def is_member(self) -> bool:
+        """Ask whether the group still has this member: up to now nobody took what it owns.
+
+        Raises:
+            BrokerError: there was no answer.
+        """
+
     def follow(self, partition: int, delays: Mapping[str, int]) -> None:
         """Tell of the calls on a partition of delay topics, each when its time has come.
 

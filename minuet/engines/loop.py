@@ -141,6 +141,10 @@ class Loop:
             self._acting.runner.close()
         self.stopped.set()
 
+    async def look(self) -> None:
+        """Look for rows that another writer left behind ours, as the loop does every so often."""
+        await self._checkpoints.look()
+
     async def _last_checkpoint(self) -> None:
         """Store what was folded, unless Kafka does not answer: then it is folded again."""
         with suppress(TimeoutError):
@@ -283,6 +287,10 @@ class Loop:
         else:
             where = f"{append.topic}/{append.partition}"
             self.broken(BrokerError(f"a record for {where} is refused for good: {reason}"))
+
+    async def is_member(self) -> bool:
+        """Ask whether the group still has this member."""
+        return await self._log.is_member()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside everything else; a failure stops the worker."""

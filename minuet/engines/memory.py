@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from minuet.engines.log import Append, Position, Sink, Unreadable
 from minuet.engines.memory_calls import MemoryCalls
-from minuet.engines.model_broker import TIE_S, ModelBroker, as_bytes
+from minuet.engines.memory_way import Way
+from minuet.engines.model_broker import ModelBroker, as_bytes
 
 BATCH = 50  # records read at once, at most
 ROWS_BATCH = 100
@@ -44,15 +45,14 @@ class MemoryLog:
     ) -> None:
         self.name = name
         self.gone = asyncio.Event()
-        self.silent = False
-        self.dead = False
         self._broker = broker
+        self._way = Way(broker)
         self._table = table
         self._group = broker.group(group)
         self._commits = broker.group(reads_from)
         self._fetches: dict[int, _Fetch] = {}
-        self._lanes: dict[object, float] = {}
-        self._held: list[Callable[[], None]] = []
+        self._actions = 0  # left until it dies, if that is wanted
+        self._died: Callable[[], None] | None = None
         self._calls = MemoryCalls(broker, self._called)
         self._flying = 0
         self._landed = asyncio.Event()
@@ -64,54 +64,26 @@ class MemoryLog:
         self._broker.readers.append(self)
         self._group.join(self)
 
-    # -- what crosses, and what holds it up --------------------------------------------------------
-
-    def _out(self, lane: object, arrive: Callable[[], None]) -> None:
-        """Send to the broker: what was sent arrives, even if the sender dies meanwhile."""
-        if self.silent:
-            self._held.append(lambda: self._out(lane, arrive))
-        elif not self.dead:
-            self._loop.call_at(self._when(lane), arrive)
-
-    def _back(self, lane: object, arrive: Callable[[], None]) -> None:
-        """Send to the member, who may be silent or dead by then."""
-        self._loop.call_at(self._when(lane), self._arrive, arrive)
-
-    def _arrive(self, arrive: Callable[[], None]) -> None:
-        if self.silent:
-            self._held.append(arrive)
-        elif not self.dead:
-            arrive()
-
-    def _when(self, lane: object) -> float:
-        earliest = self._lanes.get(lane, 0.0) + TIE_S
-        when = max(self._loop.time() + self._broker.latency_s(), earliest)
-        self._lanes[lane] = when
-        return when
-
-    async def _way(self, lane: object) -> None:
-        """Wait for one way there and back."""
-        there: asyncio.Future[None] = self._loop.create_future()
-
-        def answer() -> None:
-            if not there.done():
-                there.set_result(None)
-
-        self._out(lane, lambda: self._back(lane, answer))
-        await there
-
     # -- writing ---------------------------------------------------------------------------------
 
     def append(self, append: Append) -> None:
         """Write a record; what goes to one partition stays in order."""
         self._flying += 1
         lane = ("out", append.topic, append.partition)
-        self._out(lane, lambda: self._append(append))
+        self._way.out(lane, lambda: self._append(append))
+        self._act()
+
+    def _act(self) -> None:
+        """Die here, if so many things have been sent."""
+        self._actions -= 1
+        if not self._actions and self._died is not None and not self._way.dead:
+            self.kill()
+            self._died()
 
     def _append(self, append: Append) -> None:
         broker = self._broker
         if not broker.takes(append.topic, append.key, append.value, append.headers):
-            self._back(("ack", append.topic, append.partition), lambda: self._refused(append))
+            self._way.back(("ack", append.topic, append.partition), lambda: self._refused(append))
             return
         record = (append.topic, append.partition, append.key, append.value, append.headers)
         lost = broker.happens(broker.faults.append_lost, "append lost")
@@ -120,7 +92,7 @@ class MemoryLog:
             broker.store(*record)
         unknown = lost or broker.happens(broker.faults.ack_lost, "ack lost")
         lane = ("ack", append.topic, append.partition)
-        self._back(lane, lambda: self._acked(append, None if unknown else offset))
+        self._way.back(lane, lambda: self._acked(append, None if unknown else offset))
 
     def _refused(self, append: Append) -> None:
         self._flying -= 1
@@ -144,7 +116,7 @@ class MemoryLog:
             return
         if fetch.position < len(self._broker.records(self._broker.log, partition)):
             fetch.busy = True
-            self._back(("read", partition), lambda: self._deliver(partition, fetch))
+            self._way.back(("read", partition), lambda: self._deliver(partition, fetch))
 
     def _deliver(self, partition: int, fetch: _Fetch) -> None:
         fetch.busy = False
@@ -161,6 +133,17 @@ class MemoryLog:
         else:
             self.wake(partition)
 
+    async def is_member(self) -> bool:
+        """Ask the group."""
+        answer: asyncio.Future[bool] = self._loop.create_future()
+
+        def ask() -> None:
+            there = self._group.members.get(self.name) is self
+            self._way.back("ask", lambda: answer.set_result(there) if not answer.done() else None)
+
+        self._way.out("ask", ask)
+        return await answer
+
     def follow(self, partition: int, delays: Mapping[str, int]) -> None:
         """Follow delay topics."""
         self._calls.follow(partition, delays)
@@ -174,13 +157,13 @@ class MemoryLog:
         self._calls.wake(topic, partition)
 
     def _called(self, partition: int, key: str) -> None:
-        self._back("calls", lambda: self._sink.called(partition, key))
+        self._way.back("calls", lambda: self._sink.called(partition, key))
 
     # -- the group -------------------------------------------------------------------------------
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Begin to read partitions from the coordinator's last commit."""
-        self._back("group", lambda: self._assigned(partitions))
+        self._way.back("group", lambda: self._assigned(partitions))
 
     def _assigned(self, partitions: Iterable[int]) -> None:
         positions = {}
@@ -194,15 +177,16 @@ class MemoryLog:
 
     async def give_back(self, partitions: list[int]) -> None:
         """Let the loop store what it has, then read no more."""
-        await self._way("group")  # behind an assignment that is still on its way
+        await self._way.there_and_back("group")  # behind an assignment that is still on its way
         await self._sink.revoked(partitions)
-        await self._way("group")  # behind the commits
+        await self._way.there_and_back("group")  # behind the commits
         for number in partitions:
             self._fetches.pop(number, None)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit positions; who has been expelled commits nothing."""
-        self._out("group", lambda: self._committed(offsets))
+        self._way.out("group", lambda: self._committed(offsets))
+        self._act()
 
     def _committed(self, offsets: Mapping[int, int]) -> None:
         if not self._group.commit(self.name, offsets):
@@ -225,7 +209,7 @@ class MemoryLog:
 
     async def high_watermark(self, partition: int) -> int:
         """Ask for the log's high watermark."""
-        await self._way("ask")
+        await self._way.there_and_back("ask")
         return len(self._broker.records(self._broker.log, partition))
 
     async def rows(
@@ -234,24 +218,24 @@ class MemoryLog:
         """Read stored rows in chunks."""
         there = self._broker.standing(self._table, partition, start, end)
         for at in range(0, len(there), ROWS_BATCH):
-            await self._way("rows")
+            await self._way.there_and_back("rows")
             chunk = there[at : at + ROWS_BATCH]
             yield [(stored.key, stored.value, stored.offset) for stored in chunk]
 
     async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
         """Read single records of the log."""
-        await self._way("ask")
+        await self._way.there_and_back("ask")
         there = self._broker.records(self._broker.log, partition)
         low = self._broker.lows.get((self._broker.log, partition), 0)
         return {at: as_bytes(there[at]) for at in offsets if low <= at < len(there)}
 
     async def close(self) -> None:
         """Flush, give everything back, and leave the group."""
-        while self._flying and not self.dead:
+        while self._flying and not self._way.dead:
             self._landed.clear()
             await self._landed.wait()
         mine = [p for p, owner in self._group.owners.items() if owner == self.name]
-        if not self.dead:
+        if not self._way.dead:
             await self.give_back(mine)
         self._end("leaves")
 
@@ -261,15 +245,28 @@ class MemoryLog:
         """End without a word; the group learns of it when the session ends."""
         self._broker.note(f"{self.name} is killed")
         self._broker.hits["killed"] += 1
-        self.dead = True
+        self._way.cut()
         session_s = self._broker.faults.session_ms / 1000
         self._loop.call_later(session_s, self._end, "is expelled")
+
+    def crash_after(self, actions: int, died: Callable[[], None]) -> None:
+        """Be killed right after so many appends and commits, in the midst of whatever it is.
+
+        Args:
+            actions: at least one.
+            died: told when it happens.
+        """
+        self._actions, self._died = actions, died
+
+    def spare(self) -> None:
+        """Forget about such an end."""
+        self._died = None
 
     def freeze(self) -> None:
         """Be silent: nothing comes in, nothing goes out, and it knows nothing of it."""
         self._broker.note(f"{self.name} is silent")
         self._broker.hits["silent"] += 1
-        self.silent = True
+        self._way.silent = True
         session_s = self._broker.faults.session_ms / 1000
         self._silence = self._loop.call_later(session_s, self._group.leave, self.name, "is silent")
 
@@ -277,13 +274,10 @@ class MemoryLog:
         """Go on as if nothing had been; only then learn what was lost meanwhile."""
         self._broker.note(f"{self.name} is back")
         self._silence.cancel()
-        self.silent = False
-        held, self._held = self._held, []
-        for one in held:
-            one()
+        self._way.open_up()
         if self.gone.is_set():
             self._broker.hits["zombie"] += 1
-            self._back("group", self._lost)
+            self._way.back("group", self._lost)
 
     def _lost(self) -> None:
         numbers = list(self._fetches)
@@ -293,7 +287,7 @@ class MemoryLog:
         self._group.join(self)
 
     def _end(self, why: str) -> None:
-        self.dead = True
+        self._way.dead = True
         self._calls.stop()
         self._fetches.clear()
         self._landed.set()

@@ -6,15 +6,14 @@ the virtual clock, as LogAppendTime.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from minuet.engines.course import Course, Stored
 from minuet.engines.log import Unreadable
+from minuet.engines.model_group import Group, Member
 from minuet.event.record import Headers, Record, UnreadableHeaders, parse
 from minuet.kafka.partitioner import partition_of
 
@@ -30,6 +29,7 @@ class Faults:
         duplicated: share of appends that are written twice.
         ack_lost: share that are written, and whose result stays unknown.
         append_lost: share that are not written, and whose result stays unknown.
+        torn: how likely it is that, of what goes one way when its sender dies, only a part arrives.
         session_ms: how long a member that is silent keeps its partitions.
     """
 
@@ -37,133 +37,11 @@ class Faults:
     duplicated: float = 0.0
     ack_lost: float = 0.0
     append_lost: float = 0.0
+    torn: float = 0.0
     session_ms: int = 6_000
 
 
 NO_FAULTS = Faults()
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A position that was committed, and how many rows stood in that partition by then."""
-
-    partition: int
-    position: int
-    rows: int
-
-
-class Member(Protocol):
-    """What a group wants of a member."""
-
-    name: str
-    gone: asyncio.Event
-
-    def wake(self, partition: int) -> None:
-        """There is more to read, if it reads this one."""
-
-    def wake_calls(self, topic: str, partition: int) -> None:
-        """There is more on another topic, if it follows that one."""
-
-    def assign(self, positions: Iterable[int]) -> None:
-        """Partitions are given to it."""
-
-    async def give_back(self, partitions: list[int]) -> None:
-        """Partitions are taken from it."""
-
-
-class Group:
-    """A consumer group: who has which partition, and how far the log was committed.
-
-    A change takes partitions back only from who must give them (as cooperative-sticky does).
-    """
-
-    def __init__(self, broker: ModelBroker, name: str) -> None:
-        self.name = name
-        self.members: dict[str, Member] = {}
-        self.owners: dict[int, str] = {}
-        self.committed: dict[int, int] = {}
-        self.history: list[Commit] = []
-        self.rows_topic = ""
-        self._broker = broker
-        self._changing = asyncio.Lock()
-        self._changes: set[asyncio.Task[None]] = set()
-
-    def join(self, member: Member) -> None:
-        """Take in a member."""
-        self.members[member.name] = member
-        self._changed(f"{member.name} joins")
-
-    def leave(self, name: str, why: str) -> None:
-        """Let a member go, or expel it."""
-        member = self.members.pop(name, None)
-        if member is not None:
-            member.gone.set()
-            self.owners = {p: owner for p, owner in self.owners.items() if owner != name}
-            self._changed(f"{name} {why}")
-
-    def commit(self, name: str, offsets: Mapping[int, int]) -> bool:
-        """Commit what the member owns; return whether it was all."""
-        mine = {p: offset for p, offset in offsets.items() if self.owners.get(p) == name}
-        self.committed.update(mine)
-        for number, position in mine.items():
-            rows = len(self._broker.records(self.rows_topic, number)) if self.rows_topic else 0
-            self.history.append(Commit(number, position, rows))
-        return len(mine) == len(offsets)
-
-    def _changed(self, what: str) -> None:
-        self._broker.note(f"group {self.name}: {what}")
-        task = asyncio.ensure_future(self._rebalance())
-        self._changes.add(task)
-        task.add_done_callback(self._changes.discard)
-
-    async def _rebalance(self) -> None:
-        async with self._changing:
-            wanted = self._wanted()
-            taken: dict[str, list[int]] = {}
-            for partition, owner in self.owners.items():
-                if wanted.get(partition) != owner:
-                    taken.setdefault(owner, []).append(partition)
-            backs = [self._take(name, partitions) for name, partitions in taken.items()]
-            await asyncio.gather(*backs)
-            wanted = {p: name for p, name in wanted.items() if name in self.members}
-            for name, member in list(self.members.items()):
-                given = [p for p, n in wanted.items() if n == name and p not in self.owners]
-                if given:
-                    self.owners.update(dict.fromkeys(given, name))
-                    self._broker.note(f"group {self.name}: {name} gets {given}")
-                    member.assign(given)
-
-    def _wanted(self) -> dict[int, str]:
-        """Give each as many as any other, and let everyone keep what it has up to that."""
-        if not self.members:
-            return {}
-        numbers = range(self._broker.partitions)
-        names = sorted(self.members)
-        share, more = divmod(len(numbers), len(names))
-        room = {name: share + (n < more) for n, name in enumerate(names)}
-        wanted: dict[int, str] = {}
-        for number in numbers:
-            owner = self.owners.get(number, "")
-            if room.get(owner, 0):
-                wanted[number] = owner
-                room[owner] -= 1
-        for number in numbers:
-            if number not in wanted:
-                wanted[number] = max(names, key=lambda name: room[name])
-                room[wanted[number]] -= 1
-        return wanted
-
-    async def _take(self, name: str, partitions: list[int]) -> None:
-        """Have partitions given back; who is silent loses them when its session ends."""
-        member = self.members[name]
-        given = asyncio.ensure_future(member.give_back(partitions))
-        gone = asyncio.ensure_future(member.gone.wait())
-        await asyncio.wait({given, gone}, return_when=asyncio.FIRST_COMPLETED)
-        given.cancel()
-        gone.cancel()
-        for partition in partitions:
-            if self.owners.get(partition) == name:
-                del self.owners[partition]
 
 
 class ModelBroker:
@@ -235,6 +113,10 @@ class ModelBroker:
         """Return what stands in a topic, partition after partition."""
         return [one for n in range(self.partitions) for one in self.records(topic, n)]
 
+    def left(self, topic: str) -> list[Stored]:
+        """Return what compaction has left in a topic, partition after partition."""
+        return [one for n in range(self.partitions) for one in self.standing(topic, n, 0, None)]
+
     def takes(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> bool:
         """Return whether a record is not too large for its topic."""
         size = sum(len(name) + len(raw) for name, raw in headers) + len(key) + len(value or b"")
@@ -264,6 +146,10 @@ class ModelBroker:
         """Draw how long one way takes."""
         least, most = self.faults.latency_ms
         return (least + (most - least) * self._random.random()) / 1000
+
+    def between(self, least: float, most: float) -> float:
+        """Draw a moment between two others."""
+        return least + (most - least) * self._random.random()
 
     def some(self, most: int) -> int:
         """Draw how many of at most so many."""

@@ -205,6 +205,14 @@ class KafkaLog:
         """
         return await self._member.high_watermark(partition)
 
+    async def is_member(self) -> bool:
+        """Ask the group's coordinator whether it still has this member.
+
+        Raises:
+            BrokerError: it does not say.
+        """
+        return await self._member.is_member()
+
     async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the log's high watermarks as the last fetches told them."""
         return await self._member.known_highs(partitions)

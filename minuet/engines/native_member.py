@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -27,6 +27,8 @@ from minuet.engines.native_records import Read, by_partition
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.offsets import positions_of
 from minuet.kafka.patience import patiently
+
+T = TypeVar("T")
 
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BATCH = 1_000
@@ -262,6 +264,30 @@ class Member:
         self._commands.append(ask)
         return await asyncio.shield(answer)
 
+    async def is_member(self) -> bool:
+        """Ask the group's coordinator whether it still has this member.
+
+        Raises:
+            BrokerError: it does not say.
+        """
+        answer: asyncio.Future[str] = self._loop.create_future()
+
+        def look(consumer: Consumer) -> None:
+            self._tell(_answer, answer, consumer.memberid() or "")
+
+        self._commands.append(look)
+        name = await answer  # before the group is asked: who is lost and joins anew has another
+        return await asyncio.to_thread(self._is_listed, name)
+
+    def _is_listed(self, name: str) -> bool:
+        admin = self._connection.admin()
+        try:
+            asked = admin.describe_consumer_groups([self._group], request_timeout=REACH_S)
+            members = asked[self._group].result().members
+        except KafkaException as failure:
+            raise self._connection.error(failure, f"group {self._group}") from failure
+        return any(member.member_id == name for member in members)
+
     async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the log's high watermarks as the last fetches told them; asks nobody."""
         answer: asyncio.Future[dict[int, int]] = self._loop.create_future()
@@ -279,7 +305,7 @@ class Member:
         return await answer
 
 
-def _answer(answer: asyncio.Future[dict[int, int]], found: dict[int, int]) -> None:
+def _answer(answer: asyncio.Future[T], found: T) -> None:
     if not answer.done():
         answer.set_result(found)
 

@@ -5,10 +5,11 @@ Nothing is said twice under two ids: an append that may have been written is rep
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from minuet.core.decide import Say
 from minuet.core.due import Doubt, doubt
@@ -18,6 +19,7 @@ from minuet.engines.compose import Composer, Trouble
 from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Unreadable
 from minuet.engines.partition import Partition, Run
+from minuet.engines.unstarted import Unstarted
 from minuet.engines.verdict import Ended, Unbound
 from minuet.errors import ContractError
 from minuet.event.ids import answer_id, attempt_id
@@ -42,6 +44,12 @@ class Owner(Protocol):
 
     def put_off(self, append: Append, offset: int) -> None:
         """That a slot waits was acked."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run beside everything else; a failure stops the worker."""
+
+    async def is_member(self) -> bool:
+        """Ask whether the group still has this member."""
 
 
 class Saying:
@@ -71,6 +79,7 @@ class Saying:
         self._clock = clock
         self._jitter = jitter
         self._goes_on = inline
+        self._unstarted = Unstarted(owner, self._never_started)
 
     def decided(self, part: Partition, state: State, say: Say) -> None:
         """Say what the coordinator decided, unless it is on its way."""
@@ -91,7 +100,7 @@ class Saying:
         slot, part = run.slot, run.part
         match doubt(slot, owned_since=part.high, started=slot.id in part.started):
             case Doubt.SKIP:
-                self._for(run, self._composer.skipped(slot, state, part.number))
+                self._unstarted.add(run)
             case Doubt.PARK:
                 error = "in doubt: it may have taken effect, and cannot be undone"
                 trouble = Trouble("in-doubt", error, slot.step.name, slot.id, slot.attempt + 1)
@@ -99,6 +108,14 @@ class Saying:
             case Doubt.RUN:
                 return False
         return True
+
+    def _never_started(self, run: Run) -> None:
+        part, slot = run.part, run.slot
+        state = part.table.get(run.key)
+        if state is None or slot.id in state.answers:
+            part.runs.pop(slot.id, None)
+        else:
+            self._for(run, self._composer.skipped(slot, state, part.number))
 
     def ended(self, run: Run, state: State, ended: Ended) -> None:
         """Say how a run ended."""

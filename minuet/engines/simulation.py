@@ -7,63 +7,31 @@ same seed makes the same trace, to the byte.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from typing import Literal
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
 
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
 from minuet.core.plan import compile_plan
+from minuet.core.row import pack
 from minuet.core.state import State
 from minuet.core.table import Table
 from minuet.engines import virtual_time
 from minuet.engines.course import Course, Stored
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
-from minuet.engines.model_broker import NO_FAULTS, Commit, Faults, ModelBroker
-from minuet.engines.row_store import RowStores
+from minuet.engines.model_broker import ModelBroker
+from minuet.engines.model_group import Commit
+from minuet.engines.simulated import Happening, Settings
 from minuet.engines.unit import Unit
 from minuet.event.ids import begin_id
 from minuet.event.model import Event
 from minuet.event.record import DIGEST, SCHEMA, Record, base_headers
-from minuet.settings.worker import Options
-from minuet.spec.assemble import Form, Workflow
+from minuet.spec.assemble import Workflow
 
 SOURCE = b"/minuet/simulation"
 NEWCOMER = 1_000  # the number of a worker that comes when no other is left
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that is done to a worker, by its number, `at_ms` after the start."""
-
-    at_ms: float
-    what: Literal["start", "stop", "kill", "freeze", "thaw"]
-    worker: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a simulation is run.
-
-    Args:
-        workers: that start at once, numbered from 0.
-        spread_ms: over which the events are published, evenly.
-        options: of each worker; handlers never run in threads here. A look for rows every so often
-            would never end: here there is none.
-        stores: where workers keep rows, all on one machine; None for memory.
-        form: of the resources; `around`: what stands in for each, given its class and itself.
-    """
-
-    workers: int = 2
-    faults: Faults = NO_FAULTS
-    script: tuple[Happening, ...] = ()
-    spread_ms: int = 0
-    options: Options = field(default_factory=Options)
-    stores: RowStores | None = None
-    form: Form = "simulated"
-    around: Callable[[type, object], object] | None = None
 
 
 @dataclass(frozen=True, repr=False)  # asyncio.Runner has the result of what it ran written out
@@ -72,7 +40,9 @@ class Outcome:
 
     Args:
         sagas: the fold of the log, by saga.
-        log, rows, letters: what stands in the topics.
+        log, rows, letters: what was written to the topics.
+        standing: the rows that compaction has left.
+        tables: what each worker that was there had in memory, as rows, by its name and by saga.
         commits: of the coordinator's group, in their order.
         course: everything that happened, in its order.
         hits: how often each fault happened.
@@ -83,6 +53,8 @@ class Outcome:
     log: tuple[Stored, ...]
     rows: tuple[Stored, ...]
     letters: tuple[Stored, ...]
+    standing: tuple[Stored, ...]
+    tables: Mapping[str, Mapping[str, bytes]]
     commits: tuple[Commit, ...]
     course: Course
     hits: Mapping[str, int]
@@ -158,25 +130,45 @@ class Simulation:
         for number, event in enumerate(events):
             delay = settings.spread_ms / 1000 * number / len(events)
             self._time.call_later(delay, self.publish, event)
+        for at_ms, event in settings.later:
+            self._time.call_later(at_ms / 1000, self.publish, event)
         await self._time.quiet()
         await asyncio.gather(*tasks)
         if settings.workers and not self.loops:  # whoever died, somebody comes after
             await self.start(NEWCOMER)
             await self._time.quiet()
-        took_ms = self._time.now_ms() - began
+        if settings.restarts and self.loops:
+            await self._restart()
+        took_ms, tables = self._time.now_ms() - began, self._tables()
         await self.end()
-        return self.outcome(took_ms)
+        return self.outcome(took_ms, tables)
+
+    async def _restart(self) -> None:
+        """Compact the table, as late as a broker does, and let one worker restore all of it."""
+        looks = [asyncio.ensure_future(loop.look()) for loop in self.loops.values()]
+        await self._time.quiet()
+        for look in looks:
+            look.cancel()  # of one that died meanwhile
+        self.broker.note("the table is compacted, and everybody is killed")
+        self.broker.compact(self.workflow.spec.table_topic)
+        self.broker.hits["compacted"] += 1
+        for number in list(self.loops):
+            self._do(Happening(0, "kill", number))
+        await self.start(NEWCOMER + 1)
+        await self._time.quiet()
 
     async def start(self, number: int) -> None:
         """Start a worker that does the whole workflow."""
         self._started += 1
         spec, settings = self.workflow.spec, self._settings
-        steps = frozenset(self.workflow.steps)
-        unit = Unit(self.workflow, steps, coordinates=True, resources=self._resources)
-        self.logs[number] = log = MemoryLog(
-            self.broker, f"worker-{number}.{self._started}", spec.table_topic,
-            group=spec.name, reads_from=spec.name,
+        name = f"worker-{number}.{self._started}"
+        unit = Unit(
+            self._heard_by(name), frozenset(self.workflow.steps), coordinates=True,
+            resources=self._resources,
         )  # fmt: skip
+        self.logs[number] = log = MemoryLog(
+            self.broker, name, spec.table_topic, group=spec.name, reads_from=spec.name
+        )
         seed = self._seed * 1_000 + self._started
         self.loops[number] = Loop(
             unit,
@@ -188,6 +180,12 @@ class Simulation:
             settings.stores,
         )
         await self.loops[number].start()
+
+    def _heard_by(self, name: str) -> Workflow:
+        ear, workflow = self._settings.ear, self.workflow
+        if ear is None:
+            return workflow
+        return replace(workflow, steps={n: ear(name, one) for n, one in workflow.steps.items()})
 
     def publish(self, event: Event) -> None:
         """Put an event on the log, as an upstream service does."""
@@ -214,15 +212,24 @@ class Simulation:
             case "start":
                 return self.start(number)
             case "stop":
+                self.broker.note(f"{self.logs[number].name} is stopped")
                 return self.loops.pop(number).stop()
             case "kill":
                 self.logs[number].kill()
                 self.loops.pop(number).abandon()
+            case "crash":
+                self.logs[number].crash_after(happening.after, partial(self._crashed, number))
             case "freeze":
                 self.logs[number].freeze()
             case "thaw":
                 self.logs[number].thaw()
         return None
+
+    def _crashed(self, number: int) -> None:
+        self.broker.hits["crashed"] += 1
+        loop = self.loops.pop(number, None)
+        if loop is not None:  # it is in the midst of something
+            self._time.call_soon(loop.abandon)
 
     async def end(self) -> None:
         """Stop every worker.
@@ -230,19 +237,37 @@ class Simulation:
         Raises:
             Exception: the one that broke a worker.
         """
+        for log in self.logs.values():
+            log.spare()
         for loop in self.loops.values():
             if loop.error is not None:
                 raise loop.error
             await loop.stop()
 
-    def outcome(self, took_ms: int) -> Outcome:
-        """Return what is there now."""
+    def _tables(self) -> dict[str, dict[str, bytes]]:
+        """Return what the workers have in memory now, as rows."""
+        plan, found = compile_plan(self.workflow.spec), dict[str, dict[str, bytes]]()
+        for number, loop in self.loops.items():
+            rows = found[self.logs[number].name] = {}
+            for part in loop.parts.values():
+                if part.live and part.restored:
+                    keys = list(part.table.keys())
+                    states = [state for key in keys if (state := part.table.get(key))]
+                    rows.update({state.saga_id: pack(plan, state) for state in states})
+        return found
+
+    def outcome(
+        self, took_ms: int, tables: Mapping[str, Mapping[str, bytes]] | None = None
+    ) -> Outcome:
+        """Return what is there now; `tables`: what workers had before they were stopped."""
         spec, broker = self.workflow.spec, self.broker
         return Outcome(
             sagas={state.saga_id: state for state in self._fold()},
             log=tuple(broker.everything(spec.log_topic)),
             rows=tuple(broker.everything(spec.table_topic)),
             letters=tuple(broker.everything(spec.dead_letter_topic)),
+            standing=tuple(broker.left(spec.table_topic)),
+            tables=tables or {},
             commits=tuple(self._commits()),
             course=broker.course,
             hits=dict(broker.hits),

@@ -7,7 +7,7 @@ did. The way of testing is that of deterministic simulation (FoundationDB, Tiger
 
 from minuet.simulation.judge import Violation
 from minuet.simulation.scenario import Scenario, Trouble, draw
-from minuet.simulation.series import Tally, Wish, begin_events, series
+from minuet.simulation.series import Tally, Wish, begin_events, scenario, series
 from minuet.simulation.shrink import shrink
 from minuet.simulation.story import as_test, story
 from minuet.simulation.trial import Trial, run
@@ -23,6 +23,7 @@ __all__ = [
     "begin_events",
     "draw",
     "run",
+    "scenario",
     "series",
     "shrink",
     "story",

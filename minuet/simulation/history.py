@@ -43,7 +43,7 @@ class Told:
         after_pivot: fail events that came too late to fail it.
         end: the end event, and how many records say one.
         requests, undone: by what they undo.
-        parked: slots that wait for a person.
+        parked: slots that wait for a person; `tried`: those that the log knows a try of.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Told:
     undone: dict[str, Said] = field(default_factory=dict)
     parked: dict[str, Said] = field(default_factory=dict)
     counts: set[str] = field(default_factory=set)
+    tried: set[str] = field(default_factory=set)
 
     @property
     def ended_at(self) -> int:
@@ -76,6 +77,7 @@ def told(spec: Spec, log: Iterable[Stored]) -> dict[str, Told]:
     kinds = _Kinds.of(spec)
     sagas: dict[str, Told] = {}
     known: set[tuple[bytes, str]] = set()
+    early: dict[str, list[Said]] = {}
     for stored in log:
         said = _said(stored)
         if (stored.key, said.id) in known:
@@ -83,10 +85,12 @@ def told(spec: Spec, log: Iterable[Stored]) -> dict[str, Told]:
         known.add((stored.key, said.id))
         key = stored.key.decode()
         if key not in sagas and said.type != spec.begins:
+            early.setdefault(key, []).append(said)  # it is taken when the saga begins
             continue
         saga = sagas.setdefault(key, Told(key))
-        saga.records.append(said)
-        _take(kinds, saga, said)
+        for one in (said, *early.pop(key, ())):
+            saga.records.append(one)
+            _take(kinds, saga, one)
     return sagas
 
 
@@ -126,12 +130,11 @@ def _take(kinds: _Kinds, saga: Told, said: Said) -> None:
         saga.answers.setdefault(said.slot, said)
         saga.parked.pop(said.slot, None)
         saga.counts.add(said.id)
-    elif name == "StepGaveUp":
-        if said.slot not in saga.answers:
-            saga.parked[said.slot] = said
+    elif name in ("StepGaveUp", "StepRetrying"):
+        _tried(saga, said)
     elif name == "StepSkipped":
-        saga.answers.setdefault(said.slot, said)
-        saga.parked.pop(said.slot, None)
+        if said.slot not in saga.tried:  # nobody can say so of what somebody tried
+            saga.answers.setdefault(said.slot, said)
     elif name in kinds.unless:
         if kinds.unless[name] not in saga.effective and name not in saga.effective:
             _effective(kinds, saga, said)
@@ -139,9 +142,16 @@ def _take(kinds: _Kinds, saga: Told, said: Said) -> None:
         _outcome(kinds, saga, said)
 
 
+def _tried(saga: Told, said: Said) -> None:
+    if said.slot not in saga.answers:
+        saga.tried.add(said.slot)
+        if said.type == "StepGaveUp":
+            saga.parked[said.slot] = said
+
+
 def _outcome(kinds: _Kinds, saga: Told, said: Said) -> None:
     """The first of its slot and type, from causes that count, is effective; others are strays."""
-    if said.type in ("StepRetrying", "RecordRejected"):
+    if said.type == "RecordRejected":
         return
     answered = said.slot and said.slot in saga.answers
     groundless = any(cause not in saga.counts for cause in said.causes)

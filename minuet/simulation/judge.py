@@ -12,6 +12,7 @@ from itertools import product
 
 from minuet.core.plan import compile_plan
 from minuet.core.row import pack, peek
+from minuet.core.state import State, Status
 from minuet.engines.course import Stored
 from minuet.engines.simulation import Outcome
 from minuet.event.ids import slot_id
@@ -24,8 +25,8 @@ from minuet.spec.model import Spec
 class Violation:
     """Something that must not be.
 
-    `rule` is one of `broken`, `ends`, `outcome`, `undo`, `order`, `effect`, `row` and `commit`;
-    `saga` is empty when it is about no saga.
+    `rule` is one of `broken`, `ends`, `outcome`, `undo`, `order`, `effect`,
+    `deadline`, `answer`, `row`, `table` and `commit`; `saga` is empty when it is about no saga.
     """
 
     rule: str
@@ -56,16 +57,29 @@ def judge_sagas(
         yield from _ends(spec, saga)
         yield from _undos(spec, saga)
         yield from _order(spec, saga)
+        yield from _deadlines(spec, saga)
         yield from _effects(spec, saga, by_slot)
 
 
 def needs_a_person(spec: Spec, saga: Told) -> bool:
     """Whether the log says that somebody has to decide."""
-    beyond = {spec.pivot, spec.completes}
+    beyond = _beyond(spec)
     lost = saga.failed is not None and any(o.type in beyond for o in saga.outcomes)
     came_second = any(stray.type in beyond for stray in saga.strays)
     rejected = any(record.type == "RecordRejected" for record in saga.records)
     return bool(saga.parked or saga.after_pivot or lost or came_second or rejected)
+
+
+def _beyond(spec: Spec) -> set[str]:
+    """The pivot, and what can only follow it: none of that is ever undone."""
+    found = {spec.pivot, spec.completes}
+    before: set[str] = set()
+    while before != found:
+        before = set(found)
+        for step in spec.steps:
+            if spec.pivot and any(set(types) <= found for types in step.needs):
+                found.update(step.says)
+    return found - set(spec.fails)
 
 
 def _ends(spec: Spec, saga: Told) -> Iterator[Violation]:
@@ -122,6 +136,15 @@ def _order(spec: Spec, saga: Told) -> Iterator[Violation]:
         yield Violation("order", saga.key, f"not asked in reverse order: {names}")
 
 
+def _deadlines(spec: Spec, saga: Told) -> Iterator[Violation]:
+    """No deadline is said before its time."""
+    first = {record.type: record for record in reversed(saga.records)}
+    for deadline in spec.deadlines:
+        said, after = first.get(deadline.type), first.get(deadline.after)
+        if said and (after is None or said.time < after.time + deadline.within_ms):
+            yield Violation("deadline", saga.key, f"{said.type} was said before its time")
+
+
 def _effects(spec: Spec, saga: Told, by_slot: Mapping[str, list[Effect]]) -> Iterator[Violation]:
     """What was done for a slot has an answer on the log, by the time the saga has ended."""
     if not saga.ends:
@@ -157,16 +180,30 @@ def _rows(spec: Spec, outcome: Outcome) -> Iterator[Violation]:
     """
     plan = compile_plan(spec)
     best: dict[str, tuple[int, bytes]] = {}
-    for row in outcome.rows:
-        if row.value is not None:
-            key, offset = row.key.decode(), peek(row.value)[0]
+    for stored in outcome.standing:
+        if stored.value is not None:
+            key, offset = stored.key.decode(), peek(stored.value)[0]
             if offset >= best.get(key, (-1, b""))[0]:
-                best[key] = (offset, row.value)
-    for key, state in outcome.sagas.items():
-        if best.pop(key, (-1, b""))[1] != pack(plan, state):
+                best[key] = (offset, stored.value)
+    folded = {key: pack(plan, state) for key, state in outcome.sagas.items()}
+    now = max((record.time for record in outcome.log), default=0)
+    for key, row in folded.items():
+        there = best.pop(key, (-1, b""))[1]
+        if there != row and (there or not _may_be_gone(spec, outcome.sagas[key], now)):
             yield Violation("row", key, "the row that counts is not the fold of the log")
+    for worker, table in outcome.tables.items():
+        for key, row in table.items():
+            if folded.get(key) != row:
+                yield Violation("table", key, f"what {worker} has is not the fold of the log")
     for key in best:
         yield Violation("row", key, "a row of a saga that the log does not know")
+
+
+def _may_be_gone(spec: Spec, state: State, now_ms: int) -> bool:
+    """Whether a saga has been kept so long that it may have been forgotten."""
+    kept_ms = spec.duplicate_horizon_ms if state.status.ended else spec.early_ms
+    rests = not state.seen if state.status.ended else state.status is Status.EARLY
+    return rests and now_ms - state.at > kept_ms
 
 
 def _commits(outcome: Outcome) -> Iterator[Violation]:

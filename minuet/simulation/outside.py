@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import random
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
@@ -19,15 +20,37 @@ from minuet.simulation.scenario import STORM_MS, Trouble
 KEYS = ("key", "idempotency_key")
 USUAL_S = 0.005  # a call takes up to so long
 SLOW_S = 3.0
+LATE_S = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A run of a handler: whose, since when, how long its step waits, and what draws for it.
+
+    Each run draws by itself, so that the others may be left out and nothing changes for it.
+    """
+
+    worker: str
+    began_ms: int
+    timeout_s: float
+    random: random.Random
+
+
+at_work: ContextVar[Work | None] = ContextVar("at_work", default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A call that was carried out under an idempotency key."""
+    """A call that was carried out under an idempotency key.
+
+    In a simulation it is known for which worker, and when its handler had begun.
+    """
 
     at_ms: int
     name: str
     key: str
+    worker: str = ""
+    began_ms: int = 0
 
 
 @dataclass
@@ -56,10 +79,16 @@ class Outside:
         """Return a service that fails as drawn, in the place of one that does not."""
         return _Service(self, resource.__name__, service)
 
+    @property
+    def random(self) -> random.Random:
+        """What draws for the handler that runs now."""
+        work = at_work.get()
+        return work.random if work is not None else self._random
+
     def happens(self, name: str) -> bool:
         """Draw whether this goes wrong now."""
         share = getattr(self.trouble, name)
-        if not share or self.now_ms() > self._until_ms or self._random.random() >= share:
+        if not share or self.now_ms() > self._until_ms or self.random.random() >= share:
             return False
         self.hits[f"service {name}"] = self.hits.get(f"service {name}", 0) + 1
         return True
@@ -68,15 +97,23 @@ class Outside:
         """Note that a call was carried out."""
         key = next((str(arguments[name]) for name in KEYS if name in arguments), "")
         if key:
-            self.effects.append(Effect(self.now_ms(), name, key))
+            work = at_work.get()
+            whose = (work.worker, work.began_ms) if work is not None else ()
+            self.effects.append(Effect(self.now_ms(), name, key, *whose))
 
     def usual_s(self) -> float:
         """Draw how long a call takes that nothing is wrong with."""
-        return self._random.uniform(0, USUAL_S)
+        return self.random.uniform(0, USUAL_S)
+
+    def late_s(self) -> float:
+        """Draw how long a late one takes: about as long as its step waits, or a little longer."""
+        work = at_work.get()
+        waits_s = work.timeout_s if work is not None else self.timeout_s
+        return waits_s + self.random.uniform(-USUAL_S, LATE_S)
 
     def slow_s(self) -> float:
         """Draw how long a slow one takes."""
-        return self._random.uniform(0, SLOW_S)
+        return self.random.uniform(0, SLOW_S)
 
 
 class _Refused(ConnectionError):
@@ -116,7 +153,7 @@ class _Service:
             if outside.happens("slow"):
                 await asyncio.sleep(outside.slow_s())
             if outside.happens("late"):
-                await asyncio.sleep(outside.timeout_s)
+                await asyncio.sleep(outside.late_s())
             if outside.happens("dropped"):
                 raise _Dropped(name)
             return answer

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from minuet.errors import UsageError
 from minuet.event.model import Event
-from minuet.simulation.scenario import draw
+from minuet.simulation.scenario import Scenario, draw
 from minuet.simulation.trial import run
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
@@ -89,6 +89,12 @@ class Wish:
         return workflow, events
 
 
+def scenario(workflow: Workflow, seed: int, sagas: int, of: int) -> Scenario:
+    """Draw a scenario for a workflow, out of so many begin events."""
+    external = [event.__name__ for event in workflow.saga.external]
+    return draw(seed, sagas, of, workflow.spec.begins, external)
+
+
 def begin_events(workflow: Workflow, file: Path) -> list[Event]:
     """Read begin events from a file of JSON lines.
 
@@ -137,7 +143,7 @@ def some(wish: Wish, seeds: Sequence[int]) -> Tally:
     workflow, events = _loaded(wish)
     tally = Tally()
     for seed in seeds:
-        trial = run(workflow, draw(seed, wish.sagas, len(events)), events)
+        trial = run(workflow, scenario(workflow, seed, wish.sagas, len(events)), events)
         tally.seeds += 1
         tally.hits += trial.hits
         tally.weak += len(trial.hits) < KINDS_LEAST

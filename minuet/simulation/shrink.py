@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from minuet.engines.model_broker import NO_FAULTS
-from minuet.engines.simulation import Happening
-from minuet.simulation.scenario import Scenario, Trouble
+from minuet.engines.simulated import Happening
+from minuet.simulation.scenario import Bounds, Scenario, Trouble
 
 TRIES_MOST = 200
 
@@ -42,23 +42,38 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
     yield replace(scenario, trouble=Trouble())
     yield replace(scenario, faults=quiet)
     half = max(1, len(scenario.begins) // 2)
-    yield replace(scenario, begins=scenario.begins[:half])
-    yield replace(scenario, begins=scenario.begins[half:] or scenario.begins)
+    yield _only(scenario, scenario.begins[:half])
+    yield _only(scenario, scenario.begins[half:] or scenario.begins)
     for number in range(len(scenario.begins)) if half > 1 else ():
-        yield replace(scenario, begins=scenario.begins[:number] + scenario.begins[number + 1 :])
+        yield _only(scenario, scenario.begins[:number] + scenario.begins[number + 1 :])
     for script in _shorter(scenario.script):
         if _is_possible(scenario.workers, script):
             yield replace(scenario, script=script)
+    yield replace(scenario, letters=())
+    for number in range(len(scenario.letters)):
+        letters = scenario.letters[:number] + scenario.letters[number + 1 :]
+        yield replace(scenario, letters=letters)
+    yield replace(scenario, restarts=False)
+    yield replace(scenario, bounds=Bounds())
+    yield replace(scenario, within_ms=0)
     if scenario.workers > 1 and _is_possible(scenario.workers - 1, scenario.script):
         yield replace(scenario, workers=scenario.workers - 1)
     faults, trouble = scenario.faults, scenario.trouble
     yield replace(scenario, faults=replace(faults, duplicated=0.0))
     yield replace(scenario, faults=replace(faults, ack_lost=0.0))
     yield replace(scenario, faults=replace(faults, append_lost=0.0))
+    yield replace(scenario, faults=replace(faults, torn=0.0))
     yield replace(scenario, trouble=replace(trouble, refused=0.0))
     yield replace(scenario, trouble=replace(trouble, dropped=0.0))
     yield replace(scenario, trouble=replace(trouble, slow=0.0))
     yield replace(scenario, trouble=replace(trouble, late=0.0))
+    yield replace(scenario, trouble=replace(trouble, changed=0.0))
+
+
+def _only(scenario: Scenario, begins: tuple[int, ...]) -> Scenario:
+    """Leave out all but some sagas."""
+    letters = tuple(one for one in scenario.letters if one.saga in begins)
+    return replace(scenario, begins=begins, letters=letters)
 
 
 def _shorter(script: tuple[Happening, ...]) -> Iterator[tuple[Happening, ...]]:
@@ -79,7 +94,7 @@ def _is_possible(workers: int, script: tuple[Happening, ...]) -> bool:
             return False
         if what == "start":
             there.add(number)
-        elif what in ("stop", "kill"):
+        elif what in ("stop", "kill", "crash"):
             there.discard(number)
         elif what == "freeze":
             silent.add(number)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from minuet.engines import virtual_time
-from minuet.engines.simulation import Outcome, Settings, Simulation
+from minuet.engines.simulated import Settings
+from minuet.engines.simulation import Outcome, Simulation
 from minuet.event.model import Event
 from minuet.settings.worker import Options
+from minuet.simulation.hearing import Hearing
 from minuet.simulation.history import Told, told
 from minuet.simulation.judge import Violation, judge
+from minuet.simulation.judge_heard import fenced_in, judge_heard
+from minuet.simulation.made_up import made_up
 from minuet.simulation.outside import Effect, Outside
-from minuet.simulation.scenario import Scenario
+from minuet.simulation.scenario import Letter, Scenario
 from minuet.spec.assemble import Workflow
 from minuet.spec.model import Spec
 
@@ -47,40 +51,65 @@ class Trial:
 
 def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Trial:
     """Run a scenario; `events` are the begin events that it takes its own from."""
-    fresh = workflow.given({})  # services that keep something begin anew at each run
-    kept: list[Outside] = []
+    fresh = _timed(workflow.given({}), scenario.within_ms)  # services begin anew at each run
+    kept: list[tuple[Outside, Hearing]] = []
     try:
-        outcome = virtual_time.run(
-            _run(fresh, scenario, [events[n] for n in scenario.begins], kept),
-            _most_s(workflow.spec),
-        )
+        outcome = virtual_time.run(_run(fresh, scenario, events, kept), _most_s(fresh.spec))
     except Exception as broken:  # a worker's, or one that only virtual time can see
         what = f"{type(broken).__name__}: {broken}"
         return Trial(scenario, None, (), (Violation("broken", "", what),), Counter())
-    outside = kept[0]
-    sagas = told(workflow.spec, outcome.log)
+    outside, hearing = kept[0]
+    sagas, fenced = told(fresh.spec, outcome.log), fenced_in(outcome)
     return Trial(
         scenario,
         outcome,
         tuple(outside.effects),
-        tuple(judge(workflow.spec, outcome, sagas, outside.effects)),
+        (
+            *judge(fresh.spec, outcome, sagas, [e for e in outside.effects if not fenced(e)]),
+            *judge_heard(outcome, sagas, hearing.heard),
+        ),
         Counter(outcome.hits) + Counter(outside.hits),
         _in_flight(scenario, outcome, sagas),
     )
 
 
 async def _run(
-    workflow: Workflow, scenario: Scenario, events: Sequence[Event], kept: list[Outside]
-) -> Outcome:
+    workflow: Workflow, scenario: Scenario, events: Sequence[Event],
+    kept: list[tuple[Outside, Hearing]],
+) -> Outcome:  # fmt: skip
     time = virtual_time.running()
     longest_ms = max(step.spec.timeout_ms for step in workflow.steps.values())
     outside = Outside(scenario.seed, scenario.trouble, time.now_ms, longest_ms / 1000 + 0.5)
-    kept.append(outside)
+    hearing = Hearing(outside, time.now_ms)
+    kept.append((outside, hearing))
     settings = Settings(
         workers=scenario.workers, faults=scenario.faults, script=scenario.script,
-        spread_ms=scenario.spread_ms, options=Options(), around=outside.around,
+        spread_ms=scenario.spread_ms, options=Options(**asdict(scenario.bounds)),
+        around=outside.around, ear=hearing.ear, restarts=scenario.restarts,
+        later=tuple((one.at_ms, _written(workflow, one, events)) for one in scenario.letters),
     )  # fmt: skip
-    return await Simulation(workflow, scenario.seed, settings).run(events)
+    simulation = Simulation(workflow, scenario.seed, settings)
+    return await simulation.run([events[n] for n in scenario.begins])
+
+
+def _written(workflow: Workflow, letter: Letter, events: Sequence[Event]) -> Event:
+    """Return the event that somebody outside publishes."""
+    begin, spec = events[letter.saga], workflow.spec
+    if letter.type == spec.begins:
+        return begin
+    return made_up(workflow.models[letter.type], {spec.key: getattr(begin, spec.key)}, letter.draw)
+
+
+def _timed(workflow: Workflow, within_ms: int) -> Workflow:
+    """Return a workflow whose shortest deadline is so long, the others in proportion."""
+    spec = workflow.spec
+    if not within_ms or not spec.deadlines:
+        return workflow
+    shortest = min(one.within_ms for one in spec.deadlines)
+    deadlines = tuple(
+        replace(one, within_ms=one.within_ms * within_ms // shortest) for one in spec.deadlines
+    )
+    return replace(workflow, spec=replace(spec, deadlines=deadlines))
 
 
 def _most_s(spec: Spec) -> float:
@@ -93,5 +122,5 @@ def _in_flight(scenario: Scenario, outcome: Outcome, sagas: dict[str, Told]) -> 
     return tuple(
         sum(start <= began + one.at_ms < end for start, end in lives)
         for one in scenario.script
-        if one.what in ("kill", "freeze")
+        if one.what in ("kill", "crash", "freeze")
     )

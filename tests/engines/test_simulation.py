@@ -17,7 +17,8 @@ from minuet.core.row import pack
 from minuet.core.state import Status
 from minuet.engines.disk_stores import DiskStores
 from minuet.engines.model_broker import Faults
-from minuet.engines.simulation import Happening, Outcome, Settings, simulate
+from minuet.engines.simulated import Happening, Settings
+from minuet.engines.simulation import Outcome, simulate
 from tests.engines.trips import Desk, TripAsked, fails, refuses, sleeps, trips
 
 ROOT = Path(__file__).parents[2]

@@ -24,7 +24,8 @@ from minuet.engines.course import Stored
 from minuet.engines.disk_stores import DiskStores
 from minuet.engines.gates import KNOWN_MOST
 from minuet.engines.loop import Loop
-from minuet.engines.simulation import Outcome, Settings, Simulation
+from minuet.engines.simulated import Settings
+from minuet.engines.simulation import Outcome, Simulation
 from minuet.event.record import TYPE
 from minuet.settings.worker import Options
 

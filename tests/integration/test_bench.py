@@ -17,6 +17,7 @@ from minuet.kafka.connection import Connection
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
+PATIENCE_S = 280  # until a test gives up; no bar
 SMALL = ("--sagas", "200", "--runs", "1", "--one-by-one", "5", "--open-loop", "1", "--json")
 
 
@@ -26,7 +27,7 @@ def run(*arguments: str, **environment: str) -> dict[str, Any]:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

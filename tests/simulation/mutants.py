@@ -12,12 +12,14 @@ from minuet.core.due import Doubt, Slot
 from minuet.core.plan import Plan
 from minuet.core.state import Place, State
 from minuet.engines import saying
+from minuet.engines.acting import Acting
 from minuet.engines.assignments import Assignments
 from minuet.engines.checkpoint import Checkpoints, _Acks
 from minuet.engines.log import Append, Position
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
-from minuet.engines.partition import Partition
+from minuet.engines.partition import Partition, Run
+from minuet.event.model import Event
 from minuet.event.record import Record
 
 Patch = pytest.MonkeyPatch
@@ -125,6 +127,32 @@ def acts_before_it_has_caught_up(patch: Patch) -> None:
     patch.setattr(Partition, "of", classmethod(ready))
 
 
+def drops_what_is_answered_late(patch: Patch) -> None:
+    def drop(self: Acting, run: Run, event: Event) -> None:
+        return None
+
+    patch.setattr(Acting, "came_late", drop)
+
+
+def skips_without_asking_who_owns(patch: Patch) -> None:
+    async def of_course(self: Loop) -> bool:
+        return True
+
+    patch.setattr(Loop, "is_member", of_course)
+
+
+def looks_for_no_rows_of_others(patch: Patch) -> None:
+    async def none(self: Checkpoints, part: Partition) -> None:
+        return None
+
+    async def no_gap(self: Checkpoints, part: Partition, offsets: list[int]) -> bool:
+        part.next_row = max(offsets, default=part.next_row - 1) + 1
+        return False
+
+    patch.setattr(Checkpoints, "_look", none)
+    patch.setattr(Checkpoints, "_foreign", no_gap)
+
+
 # -- the core --------------------------------------------------------------------------------------
 
 
@@ -171,6 +199,38 @@ def fails_no_saga_that_has_gone_far(patch: Patch) -> None:
     patch.setattr(outcomes, "fail", fail)
 
 
+def takes_the_second_answer_too(patch: Patch) -> None:
+    def second(state: State, record: Record) -> bool:
+        return record.type in state.events or not state.ids.keys() >= set(record.causes)
+
+    patch.setattr(outcomes, "came_second", second)
+
+
+def expires_before_the_time(patch: Patch) -> None:
+    real = decide._expired
+    patch.setattr(decide, "_expired", lambda plan, state, now: real(plan, state, now + 1_000))
+
+
+def expires_what_was_in_time(patch: Patch) -> None:
+    patch.setattr(outcomes, "_comes_too_late", lambda plan, state, record: False)
+
+
+def undoes_no_strays(patch: Patch) -> None:
+    patch.setattr(decide, "_stray_undos", lambda plan, state: iter(()))
+    patch.setattr(due, "open_undo", _without_strays(due.open_undo))
+
+
+def _without_strays(real: Any) -> Any:
+    def open_undo(plan: Plan, state: State) -> bool:
+        kept, state.strays = state.strays, {}
+        try:
+            return bool(real(plan, state))
+        finally:
+            state.strays = kept
+
+    return open_undo
+
+
 MUTANTS = (
     commits_before_rows_are_acked,
     commits_one_too_far,
@@ -183,9 +243,16 @@ MUTANTS = (
     drops_the_rows_of_a_failed_checkpoint,
     says_all_in_doubt_was_never_started,
     acts_before_it_has_caught_up,
+    drops_what_is_answered_late,
+    skips_without_asking_who_owns,
+    looks_for_no_rows_of_others,
     folds_what_it_knows_again,
     undoes_from_the_first_on,
     leaves_what_came_late,
     ends_with_slots_in_doubt,
     fails_no_saga_that_has_gone_far,
+    takes_the_second_answer_too,
+    undoes_no_strays,
+    expires_before_the_time,
+    expires_what_was_in_time,
 )

@@ -12,7 +12,8 @@ import pytest
 from coordinators.orders import orders as shipped
 from minuet import RetryLater
 from minuet.core.state import Status
-from minuet.engines.simulation import Happening, Outcome, Settings, simulate
+from minuet.engines.simulated import Happening, Settings
+from minuet.engines.simulation import Outcome, simulate
 from minuet.spec.assemble import Workflow, assemble
 from minuet.spec.project import load
 from schemas.orders import OrderPlaced

@@ -1,0 +1,108 @@
+"""An owner that was silent for longer than its session, and reads on before it learns of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from minuet.core.state import Status
+from minuet.engines import unstarted, virtual_time
+from minuet.engines.memory import MemoryLog
+from minuet.errors import BrokerError
+from tests.engines.memory_world import MemoryWorld
+from tests.engines.test_in_doubt import cancel, saga
+from tests.engines.trips import Act
+from tests.engines.world import Play, Worker, World
+
+CANCELLED_MS = 20
+SLOW_S = 30.0  # longer than the session
+SEEDS = range(25)  # of how much is read at once: sometimes both, the begin event and the failure
+
+
+def slowly() -> Act:
+    async def act() -> bool:
+        await asyncio.sleep(SLOW_S)
+        return True
+
+    return act
+
+
+def log_of(worker: Worker) -> MemoryLog:
+    return cast(MemoryLog, worker.log.log)
+
+
+async def taken_over(world: MemoryWorld) -> Worker:
+    """A worker falls silent, and another one starts a step of a saga that is cancelled then."""
+    world.policy("reserve_room", timeout_ms=60_000)
+    silent = await world.start()
+    await world.started(silent)
+    log_of(silent).freeze()
+    owner = await world.start()
+    await world.started(owner)
+    world.desk.tell("reserve_room", saga(CANCELLED_MS), slowly())
+    await world.ask(saga(CANCELLED_MS))
+    await cancel(world, CANCELLED_MS)
+    return silent
+
+
+def test_who_came_back_does_not_say_that_nobody_started_what_the_owner_did() -> None:
+    async def main(seed: int) -> None:
+        world = MemoryWorld(seed=seed)
+        silent = await taken_over(world)
+        await world.called("reserve_room", saga(CANCELLED_MS))
+        log_of(silent).thaw()
+        await world.time.quiet()
+        types = await world.types(saga(CANCELLED_MS))
+        assert types.count("RoomReserved") == types.count("RoomReleased") == 1, (seed, types)
+        state = world.state(saga(CANCELLED_MS))
+        assert state is not None
+        assert state.status is Status.COMPENSATED
+        await world.close()
+
+    for seed in SEEDS:
+        virtual_time.run(main(seed))
+
+
+def test_a_group_that_does_not_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    async def main() -> None:
+        world = MemoryWorld()
+        worker = await world.start()
+        await world.started(worker)
+        log, loop = log_of(worker), asyncio.get_running_loop()
+        real = log.is_member
+
+        async def twice_in_vain() -> bool:
+            asked.append(loop.time())
+            if len(asked) == 1:
+                message = "no answer"
+                raise BrokerError(message)
+            return len(asked) > 2 and await real()
+
+        monkeypatch.setattr(log, "is_member", twice_in_vain)
+        log.pause(range(world.spec.partitions))  # so that all is read at once
+        await world.ask(saga(0))
+        await cancel(world, 0)
+        log.resume(range(world.spec.partitions))
+        await world.time.quiet()
+        assert "StepSkipped" in await world.types(saga(0))
+        await world.close()
+
+    virtual_time.run(main())
+    assert len(asked) == 3
+    assert asked[2] - asked[0] >= 2 * unstarted.ASK_AGAIN_S
+
+
+def test_a_member_knows_whether_it_is_one(play: Play) -> None:
+    async def story(world: World) -> None:
+        first = await world.start()
+        await world.started(first)
+        second = await world.start()
+        await world.started(first, second)
+        assert await first.log.is_member()
+        assert await second.log.is_member()
+
+    play(story)
