@@ -40,6 +40,7 @@ class Table:
 
     Attributes:
         log_time: the largest record time folded, ms since 1970.
+        log_end: one past the largest offset of the log that a loaded row knows of.
         dirty: keys whose state is newer than their row.
         rewrite: keys whose last stored row is not the one that counts (another writer's).
     """
@@ -47,6 +48,7 @@ class Table:
     def __init__(self, plan: Plan, rows: Rows | None = None, log_time: int = 0) -> None:
         self.plan = plan
         self.log_time = log_time
+        self.log_end = 0
         self.dirty: dict[str, None] = {}
         self.rewrite: set[str] = set()
         self._rows: Rows = MemoryRows() if rows is None else rows
@@ -132,8 +134,8 @@ class Table:
             self.rewrite.discard(key)
             return
         offset, _, at, _ = peek(row)
-        if at > self.log_time:
-            self.log_time = at
+        self.log_time = max(self.log_time, at)
+        self.log_end = max(self.log_end, offset + 1)
         if kept is not None and peek(kept)[0] > offset:
             self.rewrite.add(key)
             return

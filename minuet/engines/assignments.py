@@ -17,6 +17,7 @@ from minuet.engines.flow import Flow
 from minuet.engines.log import Log, Position, Unreadable
 from minuet.engines.partition import Partition
 from minuet.engines.row_store import RowStores
+from minuet.errors import UsageError
 from minuet.event.record import Record
 
 SLICE = 200  # live sagas asked before others get their turn
@@ -116,10 +117,25 @@ class Assignments:
                 part.next_row = offset + 1
             rows += len(chunk)
         part.table.loaded()
+        if part.table.log_end > part.high:
+            await self._refuse_another_log(part)
         _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
                   part.number, rows, part.position, part.high)  # fmt: skip
         if part.live:
             self._catch_up(part)
+
+    async def _refuse_another_log(self, part: Partition) -> None:
+        """Stop where rows know more than the log has: its events would be taken for known ones."""
+        high = await self._log.high_watermark(part.number)  # it has gone on meanwhile, perhaps
+        spec, known = self._owner.plan.spec, part.table.log_end
+        if known > high:
+            message = (
+                f"{spec.table_topic} knows partition {part.number} of {spec.log_topic} up to "
+                f"offset {known - 1}, and the log ends at {high}: it was made anew, or lost what "
+                f"was acknowledged. To go on with the log as it is, delete {spec.table_topic} and "
+                f"run `minuet topics apply {spec.name}`: the table is made again from the log"
+            )
+            raise UsageError(message)
 
     def _catch_up(self, part: Partition) -> None:
         """Fold what was read while the rows were loaded."""

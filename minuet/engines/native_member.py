@@ -7,6 +7,7 @@ the consumer is queued and done between two polls.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -30,6 +31,8 @@ from minuet.kafka.patience import patiently
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger("minuet.worker")
+
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BATCH = 1_000
 REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
@@ -46,6 +49,7 @@ _CONSUMER = {
     "fetch.wait.max.ms": 100,
     "queued.max.messages.kbytes": 16_384,
     "fetch.queue.backoff.ms": 5,
+    "topic.metadata.refresh.interval.ms": 10_000,  # so soon a log that was deleted is noticed
     "socket.nagle.disable": True,
 }
 
@@ -194,6 +198,9 @@ class Member:
         for place in places:
             low, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
             start = committed.get(place.partition, OFFSET_BEGINNING)
+            if start != OFFSET_BEGINNING and not low <= start <= high:
+                text = "partition %s: position %s is not in the log, which has %s to %s: read anew"
+                _LOG.warning(text, place.partition, start, low, high)
             positions[place.partition] = Position(start if low <= start <= high else low, high)
         return positions
 
