@@ -38,7 +38,9 @@ def fenced_in(outcome: Outcome) -> Callable[[Effect], bool]:
             out.setdefault(words[2], []).append((at_ms, words[-1] == "silent"))
 
     def fenced(effect: Effect) -> bool:
-        before = [gone for at_ms, gone in out.get(effect.worker, ()) if at_ms <= effect.began_ms]
+        began_ms, changes = effect.began_ms, out.get(effect.worker, ())
+        # It learns in the same ms in which it joins again, but perhaps after the handler began.
+        before = [gone for at_ms, gone in changes if at_ms < began_ms + gone]
         return bool(before) and before[-1]
 
     return fenced

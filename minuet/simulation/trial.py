@@ -50,11 +50,18 @@ class Trial:
 
 
 def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Trial:
-    """Run a scenario; `events` are the begin events that it takes its own from."""
+    """Run a scenario; `events` are the begin events that it takes its own from.
+
+    Raises:
+        UsageError: an event from outside cannot be made up.
+    """
     fresh = _timed(workflow.given({}), scenario.within_ms)  # services begin anew at each run
+    begins = [events[n] for n in scenario.begins]
+    later = tuple((one.at_ms, _written(fresh, one, events)) for one in scenario.letters)
     kept: list[tuple[Outside, Hearing]] = []
     try:
-        outcome = virtual_time.run(_run(fresh, scenario, events, kept), _most_s(fresh.spec))
+        whole = _run(fresh, scenario, begins, later, kept)
+        outcome = virtual_time.run(whole, _most_s(fresh.spec))
     except Exception as broken:  # a worker's, or one that only virtual time can see
         what = f"{type(broken).__name__}: {broken}"
         return Trial(scenario, None, (), (Violation("broken", "", what),), Counter())
@@ -74,8 +81,8 @@ def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Tria
 
 
 async def _run(
-    workflow: Workflow, scenario: Scenario, events: Sequence[Event],
-    kept: list[tuple[Outside, Hearing]],
+    workflow: Workflow, scenario: Scenario, begins: Sequence[Event],
+    later: tuple[tuple[float, Event], ...], kept: list[tuple[Outside, Hearing]],
 ) -> Outcome:  # fmt: skip
     time = virtual_time.running()
     longest_ms = max(step.spec.timeout_ms for step in workflow.steps.values())
@@ -86,10 +93,9 @@ async def _run(
         workers=scenario.workers, faults=scenario.faults, script=scenario.script,
         spread_ms=scenario.spread_ms, options=Options(**asdict(scenario.bounds)),
         around=outside.around, ear=hearing.ear, restarts=scenario.restarts,
-        later=tuple((one.at_ms, _written(workflow, one, events)) for one in scenario.letters),
+        later=later,
     )  # fmt: skip
-    simulation = Simulation(workflow, scenario.seed, settings)
-    return await simulation.run([events[n] for n in scenario.begins])
+    return await Simulation(workflow, scenario.seed, settings).run(begins)
 
 
 def _written(workflow: Workflow, letter: Letter, events: Sequence[Event]) -> Event:

@@ -1,0 +1,104 @@
+"""Whom the crew starts again, and whose end is a failure of the run."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any, cast
+
+import pytest
+
+from minuet.chaos.crew import Crew
+from minuet.children import Children
+from minuet.errors import MinuetError
+
+KILLED = -signal.SIGKILL
+NO_KAFKA = 1
+
+
+class Processes:
+    """What `Children` would be with processes; here the test says which have ended."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, int] = {}
+        self.running: list[str] = []
+
+    def start(self, name: str, *_: str, **__: Any) -> None:
+        self.codes.pop(name, None)
+        self.running.append(name)
+
+    def stop(self, *names: str) -> None:
+        for name in names:
+            if self.codes.pop(name, None) is None:  # it may have ended, as a process may
+                self.running.remove(name)
+
+    def end(self, name: str, code: int) -> None:
+        self.running.remove(name)
+        self.codes[name] = code
+
+    def ended(self) -> dict[str, int]:
+        return dict(self.codes)
+
+    def check(self) -> None:
+        message = "a child has ended"
+        raise MinuetError(message)
+
+    def said(self, name: str, state: str) -> list[dict[str, Any]]:
+        return [{"pid": 1}] if state == "ready" else []
+
+    def wait(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def processes() -> Processes:
+    return Processes()
+
+
+def crew(processes: Processes, *, supervised: bool = False) -> Crew:
+    made = Crew(cast(Children, processes), ("worker",), {}, 2, supervised=supervised)
+    made.start()
+    return made
+
+
+def test_a_worker_that_was_killed_is_started_again(processes: Processes) -> None:
+    workers = crew(processes)
+    processes.end("worker 2", KILLED)
+    workers.look()
+    assert processes.running == ["worker 1", "worker 2"]
+
+
+@pytest.mark.parametrize(("code", "supervised"), [(NO_KAFKA, False), (2, False), (KILLED, True)])
+def test_what_ends_by_itself_ends_the_run(
+    processes: Processes, code: int, *, supervised: bool
+) -> None:
+    workers = crew(processes, supervised=supervised)
+    processes.end("worker 1", code)
+    with pytest.raises(MinuetError, match="a child has ended"):
+        workers.look()
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+def test_a_start_without_kafka_is_excused_when_kafka_was_hit(
+    processes: Processes, *, supervised: bool
+) -> None:
+    workers = crew(processes, supervised=supervised)
+    processes.end("worker 1", NO_KAFKA)
+    workers.look(kafka_was_hit=True)
+    assert sorted(processes.running) == ["worker 1", "worker 2"]
+
+
+def test_the_shop_is_excused_by_nothing(processes: Processes) -> None:
+    workers = crew(processes)
+    processes.start("shop")
+    processes.end("shop", NO_KAFKA)
+    with pytest.raises(MinuetError, match="a child has ended"):
+        workers.look(kafka_was_hit=True)
+
+
+def test_one_worker_more_that_was_killed_is_not_started_again(processes: Processes) -> None:
+    workers = crew(processes)
+    name = workers.grow(seconds=1_000.0)
+    processes.end(name, KILLED)
+    workers.look()
+    assert (processes.running, processes.codes) == (["worker 1", "worker 2"], {})
+    workers.heal()  # what was to stop it later finds nothing
+    assert not workers.busy
