@@ -6,21 +6,26 @@ time passes by itself: retries that wait for minutes, and deadlines of days, are
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from minuet import simulation
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
 from minuet.core.state import State
 from minuet.engines.simulated import Settings
 from minuet.engines.simulation import Outcome, simulate
+from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.event.record import SCHEMA, Record, UnreadableHeaders, parse
 from minuet.spec.assemble import Workflow
 from minuet.spec.project import load
 
-__all__ = ["Story", "run"]
+__all__ = ["Story", "run", "under_faults"]
 
 E = TypeVar("E", bound=Event)
 
@@ -91,6 +96,67 @@ def run(
         saga: Story(saga, state.status.value, tuple(histories[saga]), tuple(_incidents(state)))
         for saga, state in outcome.sagas.items()
     }
+
+
+def under_faults(
+    workflow: Workflow | str,
+    events: Iterable[Event],
+    *,
+    seeds: int = 100,
+    first: int = 0,
+    sagas: int = 8,
+) -> Counter[str]:
+    """Run the workflow under faults, once for each seed, and have a judge look at each run.
+
+    What goes wrong and what must hold is that of `minuet simulate`: links are slow, answers are
+    lost, workers die and sleep, services refuse, and answer late. Resources are simulated ones.
+
+    Args:
+        workflow: its name, as pyproject.toml has it, or the workflow itself.
+        events: that begin sagas; a run takes some of them, each once.
+        seeds: how many runs; `first`: the seed of the first.
+        sagas: in each run; fewer, when there are fewer events.
+
+    Returns:
+        How often each kind of fault happened.
+
+    Raises:
+        AssertionError: a run does not hold; says the seed, and tells the story of its saga in a
+            scenario that is as small as it can be made.
+        UsageError: there is no such project or workflow, no event, or no simulated form.
+        DefinitionError: the workflow is written wrong.
+    """
+    loaded = load(workflow) if isinstance(workflow, str) else workflow
+    given = list(events)
+    if not given:
+        message = "no events: a run under faults takes some that begin sagas"
+        raise UsageError(message)
+    happened: Counter[str] = Counter()
+    with _no_logs():
+        for seed in range(first, first + seeds):
+            drawn = simulation.scenario(loaded, seed, min(sagas, len(given)), len(given))
+            trial = simulation.run(loaded, drawn, given)
+            happened += trial.hits
+            if not trial.ok:
+                raise AssertionError(_why(simulation.smallest(loaded, drawn, given)))
+    return happened
+
+
+def _why(trial: simulation.Trial) -> str:
+    broken = [f"seed {trial.scenario.seed} does not hold"]
+    broken += [f"  {violation}" for violation in trial.violations]
+    return "\n".join([*broken, *simulation.story(trial, trial.violations[0].saga)])
+
+
+@contextmanager
+def _no_logs() -> Iterator[None]:
+    """Faults are what is asked for: nobody wants to be told of each."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _histories(outcome: Outcome, codec: Codec) -> dict[str, list[Event]]:

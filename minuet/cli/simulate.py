@@ -104,18 +104,11 @@ def _one(wish: Wish, seed: int, *, trace: bool, json: bool) -> None:
 
 def _explain(wish: Wish, seed: int) -> None:
     """Make the scenario smaller, tell it, and write it as a test."""
-    from minuet.simulation import Scenario, as_test, run, scenario, shrink, story
+    from minuet.simulation import as_test, scenario, smallest, story
 
     logging.disable(logging.CRITICAL)
     workflow, events = wish.load()
-    rule = (
-        run(workflow, scenario(workflow, seed, wish.sagas, len(events)), events).violations[0].rule
-    )
-
-    def fails(smaller: Scenario) -> bool:
-        return rule in {found.rule for found in run(workflow, smaller, events).violations}
-
-    trial = run(workflow, shrink(scenario(workflow, seed, wish.sagas, len(events)), fails), events)
+    trial = smallest(workflow, scenario(workflow, seed, wish.sagas, len(events)), events)
     typer.echo(f"\nmade smaller: {_in_short(trial)}")
     for violation in trial.violations:
         typer.echo(f"  {violation}")

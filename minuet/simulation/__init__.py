@@ -8,7 +8,7 @@ did. The way of testing is that of deterministic simulation (FoundationDB, Tiger
 from minuet.simulation.judge import Violation
 from minuet.simulation.scenario import Scenario, Trouble, draw
 from minuet.simulation.series import Tally, Wish, begin_events, scenario, series
-from minuet.simulation.shrink import shrink
+from minuet.simulation.shrink import shrink, smallest
 from minuet.simulation.story import as_test, story
 from minuet.simulation.trial import Trial, run
 
@@ -26,5 +26,6 @@ __all__ = [
     "scenario",
     "series",
     "shrink",
+    "smallest",
     "story",
 ]

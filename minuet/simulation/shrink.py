@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from minuet.engines.model_broker import NO_FAULTS
 from minuet.engines.simulated import Happening
+from minuet.event.model import Event
 from minuet.simulation.scenario import Bounds, Scenario, Trouble
+from minuet.simulation.trial import Trial, run
+from minuet.spec.assemble import Workflow
 
-TRIES_MOST = 200
+TRIES_MOST = 200  # runs that making a scenario smaller may take
 
 Fails = Callable[[Scenario], bool]
+
+
+def smallest(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Trial:
+    """Return a run of a scenario that does not hold, made smaller: it breaks the same rule."""
+    rule = run(workflow, scenario, events).violations[0].rule
+
+    def fails(smaller: Scenario) -> bool:
+        return rule in {found.rule for found in run(workflow, smaller, events).violations}
+
+    return run(workflow, shrink(scenario, fails), events)
 
 
 def shrink(scenario: Scenario, fails: Fails, tries: int = TRIES_MOST) -> Scenario:
