@@ -164,6 +164,7 @@ def _ended_rows(plan: Plan, samples: list[State], count: int) -> Iterator[tuple[
         if state.begin_id:
             state.begin_id = begin_id(spec.name, spec.begins, saga_id)
         state.known = os.urandom(len(state.known))
+        state.log_offset = 0  # the log has none of their events
         yield saga_id.encode(), pack(plan, state)
 
 

@@ -67,8 +67,9 @@ class Table:
 
     def keys(self) -> Iterator[str]:
         """Iterate over the ids of every saga kept."""
-        yield from self._rows.keys()
-        yield from self._rowless()
+        rowless = dict.fromkeys(self._rowless())
+        yield from rowless
+        yield from (key for key in self._rows.keys() if key not in rowless)  # noqa: SIM118
 
     def get(self, key: str) -> State | None:
         """Return a saga's state, or None when nothing is known of it."""
@@ -152,8 +153,17 @@ class Table:
                 self._early[key] = None
 
     def live(self) -> Iterator[State]:
-        """Iterate over the sagas that are not ended and at rest."""
+        """Iterate over the sagas that are not ended and at rest: those of now, whatever is stored
+        meanwhile.
+        """
+        unstored = dict.fromkeys(key for key in self.dirty if not self._is_stored_live(key))
+        for key in unstored:
+            state = self._hot.get(key)
+            if state is not None:
+                yield state
         for key, _ in self._rows.live():
+            if key in unstored:
+                continue  # its row has come meanwhile
             state = self._hot.get(key)
             if state is None:
                 row = self._rows.get(key)
@@ -161,10 +171,10 @@ class Table:
                     continue  # meanwhile it ended, or was forgotten
                 state = unpack(self.plan, key, row)
             yield state
-        for key in list(self.dirty):
-            row = self._rows.get(key)
-            if (row is None or peek(row)[3]) and (state := self._hot.get(key)) is not None:
-                yield state
+
+    def _is_stored_live(self, key: str) -> bool:
+        row = self._rows.get(key)
+        return row is not None and not peek(row)[3]
 
     def pack(self, keys: Iterable[str]) -> list[tuple[str, bytes]]:
         """Pack these sagas, mark them stored, and return their rows."""

@@ -42,7 +42,7 @@ KINDS = {  # when the first call takes effect, and when it answers, in ms; None:
     "answers at once": (5, 10),
 }
 CANCELLED_MS = (None, 1, 12, 25, 38, 48, 60, 75, 110, 400)
-DEATHS_MS = (None, 8, 22, 35, 52, 62, 90)
+DEATHS_MS = (None, 8, 22, 35, 44, 52, 62, 70, 78, 90)
 SEEDS = range(2)
 EXPIRY = ("30ms", "55ms", "90ms")  # a deadline instead of a person's decision
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from minuet.core import table as tables
 from minuet.core.state import Status
 from minuet.core.table import HOT_IDLE_MS, Table
+from minuet.engines.disk_rows import DiskRows
 from minuet.event.record import Record
 from tests.unit.core.story import (
     TO_CHARGE,
@@ -74,6 +77,31 @@ def test_only_sagas_with_something_left_are_live() -> None:
     order.crash()
     assert list(order.table.live()) == []
     assert len(order.table) == 1
+
+
+@pytest.mark.parametrize("kept", ["memory", "disk"])
+def test_a_look_at_the_live_sagas_misses_none_that_is_stored_meanwhile(
+    kept: str, tmp_path: Path
+) -> None:
+    disk = DiskRows(tmp_path / "0") if kept == "disk" else None
+    table = Table(placed().plan, disk)
+    keys = [f"k{number}" for number in range(6)]
+    for offset, key in enumerate(keys[:3]):
+        table.fold(begun(key, offset, offset))
+    table.pack(keys[:3])
+    for offset, key in enumerate(keys[3:], 3):
+        table.fold(begun(key, offset, offset))
+    table.fold(begun(keys[0], 6, 6))
+    found = []
+    for state in table.live():
+        found.append(state.saga_id)
+        if len(found) == 2:
+            table.pack(list(table.dirty))  # a checkpoint, in the midst of it
+            table.cool()
+    assert sorted(found) == keys
+    assert sorted(table.keys()) == keys
+    if disk is not None:
+        disk.close()
 
 
 # -- what is kept unpacked -------------------------------------------------------------
