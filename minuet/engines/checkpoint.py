@@ -129,7 +129,7 @@ class Checkpoints:
         part.committed = position
         part.table.cool()
         await self._tombstones(part, over)
-        if part.live:
+        if part.live and not part.overtaken:
             part.store.save(part.next_row, position, part.table.log_time)
 
     async def _write(self, part: Partition, keys: list[str]) -> list[int]:
@@ -176,6 +176,8 @@ class Checkpoints:
                 if offset in own:
                     continue
                 some, key = True, raw.decode()
+                if row is not None and peek(row)[0] >= part.position:
+                    part.overtaken = True
                 if part.table.get(key) is not None:
                     part.table.dirty[key] = None
                 elif row is not None and peek(row)[0] < part.position:

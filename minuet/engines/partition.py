@@ -80,6 +80,8 @@ class Partition:
         overdue: sagas with a deadline that waits for `read_through` to pass it.
         letters: offsets whose dead letter is not acked yet; nothing is committed past them.
         storing: held while it is checkpointed.
+        overtaken: a row of an owner that is further on was passed over: the store may not say that
+            it is known.
         committed: the position last committed; `next_row`: where the next own row should land.
     """
 
@@ -106,6 +108,7 @@ class Partition:
     storing: asyncio.Lock = field(default_factory=asyncio.Lock)
     committed: int = NOWHERE
     next_row: int = 0
+    overtaken: bool = False
     _timers: list[tuple[int, str]] = field(default_factory=list)
     _armed: dict[str, int] = field(default_factory=dict)
     _sights: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)

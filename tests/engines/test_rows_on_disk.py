@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from minuet.core.row import pack
 from minuet.engines.disk_stores import DiskStores
 from tests.engines import memory_world
 from tests.engines.world import Worker, World
@@ -72,3 +73,31 @@ def test_what_another_worker_wrote_since_is_read(tmp_path: Path) -> None:
         return worker
 
     play(tmp_path / "here", story)
+
+
+def test_a_row_of_an_owner_that_is_further_on_is_not_taken_for_known(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        assert world.stores is not None
+        worker = await world.start()
+        await world.ask(*SAGAS)
+        await world.ended(*SAGAS)
+        state = world.state("trip-0")
+        assert state is not None
+        state.log_offset, ahead = 10_000, state.log_offset
+        row = pack(world.plan, state)
+        state.log_offset = ahead
+        topic, number = world.spec.table_topic, world.partition("trip-0")
+        await world.produce(topic, number, b"of-the-next-owner", row, [])
+        place = max(one.offset for one in await world.stored(topic) if one.partition == number)
+        more = [f"more-{n}" for n in range(20)]
+        await world.ask(*more)
+        await world.ended(*more)
+        await world.stop(worker)
+        assert (
+            max(one.offset for one in await world.stored(topic) if one.partition == number) > place
+        )
+        kept = world.stores.open(number, 1 << 40)
+        assert kept.start <= place
+        kept.close()
+
+    play(tmp_path, story)
