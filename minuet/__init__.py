@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from minuet.event.marks import Formerly, Pii, Wire, contract
     from minuet.event.model import Event, Request
     from minuet.publish import AsyncPublisher, Publisher
-    from minuet.saga import Deadline, Saga, Undo
+    from minuet.saga import Deadline, Migrate, Saga, Undo
     from minuet.step import Backoff, Context, step
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Event",
     "Formerly",
     "GiveUp",
+    "Migrate",
     "MinuetError",
     "Pii",
     "Publisher",
@@ -44,7 +45,7 @@ _FROM = {
     "minuet.event.marks": ("Formerly", "Pii", "Wire", "contract"),
     "minuet.event.model": ("Event", "Request"),
     "minuet.publish": ("AsyncPublisher", "Publisher"),
-    "minuet.saga": ("Deadline", "Saga", "Undo"),
+    "minuet.saga": ("Deadline", "Migrate", "Saga", "Undo"),
     "minuet.step": ("Backoff", "Context", "step"),
 }
 _HOMES = {name: home for home, names in _FROM.items() for name in names}

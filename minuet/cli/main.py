@@ -43,6 +43,7 @@ COMMANDS = {
     "dev": "The project's own broker: a real Kafka on this machine, with nothing to install.",
     "topics": "The topics of a workflow.",
     "schemas": "The schemas of a workflow's events.",
+    "compat": "Say whether this version of a workflow may be deployed over another one.",
     "spec": "What a workflow is, as plain data, and how two versions of it differ.",
     "saga": "Look at sagas, and act on one.",
     "incidents": "What waits for a person.",

@@ -57,6 +57,7 @@ def differences(old: Spec, new: Spec) -> list[Difference]:
     ):
         said = list(words(old, new))
         found += said or _wordless(old, new, fields)
+    found += _migrations(old, new)
     return found or _wordless(old, new, ("version",))
 
 
@@ -247,6 +248,16 @@ def _events(old: Spec, new: Spec) -> Iterator[Difference]:
         if before[event] != after[event]:
             why = f"`minuet schemas check {new.name}` says whether their {event} can still be read"
             yield Difference(f"the schema of {event} has changed", "careful", why)
+
+
+def _migrations(old: Spec, new: Spec) -> Iterator[Difference]:
+    for rule in _added(old.migrations, new.migrations):
+        unless = f", unless {' or '.join(rule.unless)} has happened" if rule.unless else ""
+        what = f"running sagas of version {rule.version} go on under this one{unless}"
+        yield Difference(what, "careful", "of that version: the other differences are for them too")
+    for rule in _added(new.migrations, old.migrations):
+        what = f"running sagas of version {rule.version} no longer go on under this one"
+        yield Difference(what, "safe", "of that version finish under it, if it is committed")
 
 
 def _settings(old: Spec, new: Spec) -> Iterator[Difference]:

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from minuet.errors import DefinitionError, MinuetError, UsageError
 from minuet.saga import Saga
 from minuet.settings.file import FILE, folder_of, line_of, table
+from minuet.spec import versions
 from minuet.spec.assemble import Workflow, assemble
 from minuet.step import StepDefinition, definition_of
 
@@ -55,7 +56,7 @@ class Project:
         if str(self.folder) not in sys.path:
             sys.path.insert(0, str(self.folder))
         saga = self._saga(name, table["saga"])
-        return assemble(saga, self._steps(name, table["steps"]))
+        return assemble(saga, self._steps(name, table["steps"]), versions.read(self.folder, name))
 
     def _table(self, name: str) -> dict[str, Any]:
         table = self.workflows.get(name)
