@@ -44,6 +44,13 @@ class Owner(Protocol):
         """Say and run what is due in a saga."""
 
 
+class Mending(Protocol):
+    """What assignments want of rebuilds."""
+
+    def is_whole(self, part: Partition) -> bool:
+        """Whether nothing is left to be made anew; else it is begun, and `reached` follows."""
+
+
 class Listening(Protocol):
     """What assignments want of calls."""
 
@@ -63,11 +70,14 @@ class Assignments:
         flow: what is read before the rows are there waits in it.
         calls: of restored partitions.
         stores: where rows are kept.
+        rebuilds: what must be whole before anything is done.
     """
 
     def __init__(
-        self, owner: Owner, log: Log, flow: Flow, calls: Listening, stores: RowStores
-    ) -> None:
+        self, owner: Owner, log: Log, flow: Flow, calls: Listening, stores: RowStores,
+        rebuilds: Mending,
+    ) -> None:  # fmt: skip
+        self._rebuilds = rebuilds
         self._owner = owner
         self._stores = stores
         self._log = log
@@ -102,7 +112,9 @@ class Assignments:
 
     def restored_yet(self, part: Partition) -> None:
         """Begin to act, once all is folded that stood in the log at first."""
-        if not part.restored and part.position >= part.high:
+        if part.restored or part.position < part.high:
+            return
+        if self._rebuilds.is_whole(part):
             part.restored = True
             self._calls.follow(part)
             self._owner.spawn(self._begin(part))
@@ -117,17 +129,17 @@ class Assignments:
                 part.next_row = offset + 1
             rows += len(chunk)
         part.table.loaded()
-        if part.table.log_end > part.high:
-            await self._refuse_another_log(part)
+        if part.table.log_end > part.high:  # a row that counts no more may have said so
+            await self._refuse_another_log(part, part.table.reach())
         _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
                   part.number, rows, part.position, part.high)  # fmt: skip
         if part.live:
             self._catch_up(part)
 
-    async def _refuse_another_log(self, part: Partition) -> None:
+    async def _refuse_another_log(self, part: Partition, known: int) -> None:
         """Stop where rows know more than the log has: its events would be taken for known ones."""
         high = await self._log.high_watermark(part.number)  # it has gone on meanwhile, perhaps
-        spec, known = self._owner.plan.spec, part.table.log_end
+        spec = self._owner.plan.spec
         if known > high:
             message = (
                 f"{spec.table_topic} knows partition {part.number} of {spec.log_topic} up to "
@@ -152,3 +164,4 @@ class Assignments:
             self._owner.act(part, state)
             if count % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
+        self._rebuilds.is_whole(part)
