@@ -101,7 +101,7 @@ class Checkpoints:
             free = [p for p in self._owner.parts.values() if not p.storing.locked()]
             if len(free) < len(self._owner.parts):
                 self._some.set()  # some topic is slow: look again, but do not wait for it
-            under_way = [self._owner.spawn(self._one(part)) for part in free]
+            under_way = [self._owner.spawn(self._one(p)) for p in free if _is_due(p)]
             if under_way:
                 await asyncio.wait(under_way, timeout=PATIENCE_S)
 
@@ -111,8 +111,7 @@ class Checkpoints:
 
     async def _one(self, part: Partition) -> None:
         async with part.storing:
-            changed = part.position != part.committed or part.table.dirty
-            if part.restored and part.live and changed:
+            if _is_due(part):
                 await self._store(part)
 
     async def _store(self, part: Partition) -> None:
@@ -234,6 +233,12 @@ class Checkpoints:
         offsets = await acks.all(part)
         if offsets and await self._foreign(part, offsets):
             self.count(0)  # somebody else's rows stood between: ours are written again
+
+
+def _is_due(part: Partition) -> bool:
+    """Whether a checkpoint would change anything."""
+    changed = part.position != part.committed or bool(part.table.dirty)
+    return part.restored and part.live and changed
 
 
 class _Acks:

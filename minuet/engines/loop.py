@@ -134,7 +134,7 @@ class Loop:
             self._acting.stopping = True
             self._flow.pause(self.parts.values())
             self._acting.runner.drop_waiting()
-            await self._drain()
+            await self._acting.runner.drained(self._options.grace_s)
             await self._last_checkpoint()
             self._end_all()  # first, or leaving the group would ask for one more
             await self._log.close()
@@ -151,12 +151,6 @@ class Loop:
             async with asyncio.timeout(self._options.grace_s):
                 self._checkpoints.stop()
                 await self._checkpoints.now(list(self.parts.values()))
-
-    async def _drain(self) -> None:
-        waited = 0.0
-        while self._acting.runner.active and waited < self._options.grace_s:
-            await asyncio.sleep(0.02)
-            waited += 0.02
 
     def abandon(self) -> None:
         """End as a crash does: store nothing, say nothing, finish nothing."""
@@ -294,7 +288,7 @@ class Loop:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside everything else; a failure stops the worker."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task

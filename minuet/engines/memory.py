@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from minuet.engines import virtual_time
 from minuet.engines.log import Append, Position, Sink, Unreadable
 from minuet.engines.memory_calls import MemoryCalls
 from minuet.engines.memory_way import Way
@@ -46,7 +47,6 @@ class MemoryLog:
         self.name = name
         self.gone = asyncio.Event()
         self._broker = broker
-        self._way = Way(broker)
         self._table = table
         self._group = broker.group(group)
         self._commits = broker.group(reads_from)
@@ -60,7 +60,8 @@ class MemoryLog:
     async def open(self, sink: Sink) -> None:
         """Join the group and begin to read."""
         self._sink = sink
-        self._loop = asyncio.get_running_loop()
+        self._loop = virtual_time.running()
+        self._way = Way(self._broker, self._loop)
         self._broker.readers.append(self)
         self._group.join(self)
 
