@@ -139,6 +139,7 @@ def _counts(tally: Tally) -> dict[str, Any]:
         "ends": dict(sorted(tally.ends.items())),
         "faults": dict(sorted(tally.hits.items())),
         "deaths_at_work": tally.at_work,
+        "seeds_with_rows_on_disk": tally.on_disk,
         "seeds_with_few_faults": tally.weak,
         "failed": {str(seed): found for seed, found in tally.failed.items()},
     }

@@ -31,6 +31,7 @@ from minuet.engines.row_store import MemoryStores, RowStores
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
+from minuet.engines.turns import TURNS, Turns
 from minuet.engines.unit import Unit
 from minuet.errors import BrokerError
 from minuet.event.record import TYPE, Record
@@ -50,6 +51,7 @@ class Loop:
         options: bounds and intervals.
         seed: of the jitter; None for a random one.
         stores: where rows are kept.
+        turns: for how long a look through many sagas keeps others waiting.
     """
 
     def __init__(  # noqa: PLR0913  (one seam each)
@@ -61,6 +63,7 @@ class Loop:
         options: Options = DEFAULTS,
         seed: int | None = None,
         stores: RowStores | None = None,
+        turns: Turns = TURNS,
     ) -> None:
         self.unit = unit
         self.plan: Plan = compile_plan(unit.workflow.spec)
@@ -76,15 +79,15 @@ class Loop:
         jitter = random.Random(seed).random
         self._letters = Letters(self, log, composer)
         self._saying = Saying(self, composer, self._letters, clock, jitter, self._inline_types())
-        self._checkpoints = Checkpoints(self, log, composer, self._letters, options)
+        self._checkpoints = Checkpoints(self, log, composer, self._letters, options, turns)
         self._flow = Flow(log, self.parts, options.window)
         self._gates = Gates(self, unit, options, clock)
-        self._calls = Calls(self, log, options, clock)
+        self._calls = Calls(self, log, options, clock, turns)
         timers = Timers(self, log, self._calls, clock)
         hands = Hands(self._saying, self._flow, timers, self._gates)
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
         rows = MemoryStores() if stores is None else stores
-        self._assignments = Assignments(self, log, self._flow, self._calls, rows)
+        self._assignments = Assignments(self, log, self._flow, self._calls, rows, turns)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _inline_types(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from minuet.engines.memory_way import Way
 from minuet.engines.model_broker import ModelBroker, as_bytes
 
 BATCH = 50  # records read at once, at most
-ROWS_BATCH = 100
+ROWS_BATCH = 20  # so that much happens while the rows of a few sagas are read
 
 
 @dataclass(slots=True)
@@ -218,9 +218,10 @@ class MemoryLog:
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks."""
         there = self._broker.standing(self._table, partition, start, end)
-        for at in range(0, len(there), ROWS_BATCH):
+        while there:
             await self._way.there_and_back("rows")
-            chunk = there[at : at + ROWS_BATCH]
+            some = self._broker.some(ROWS_BATCH)
+            chunk, there = there[:some], there[some:]
             yield [(stored.key, stored.value, stored.offset) for stored in chunk]
 
     async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:

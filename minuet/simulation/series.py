@@ -35,6 +35,7 @@ class Tally:
         weak: seeds where fewer than three kinds of fault happened.
         hits: faults by kind; `at_work`: deaths and silences that hit a saga in flight.
         ends: how sagas ended, by end event; empty for those that wait for a person.
+        on_disk: runs whose workers kept rows on disk.
         cpu_s: what the runs and their judge cost, of one core.
     """
 
@@ -47,6 +48,7 @@ class Tally:
     hits: Counter[str] = field(default_factory=Counter)
     at_work: int = 0
     ends: Counter[str] = field(default_factory=Counter)
+    on_disk: int = 0
     cpu_s: float = 0.0
 
     @property
@@ -65,6 +67,7 @@ class Tally:
         self.hits += other.hits
         self.at_work += other.at_work
         self.ends += other.ends
+        self.on_disk += other.on_disk
         self.cpu_s += other.cpu_s
 
 
@@ -167,6 +170,7 @@ def some(wish: Wish, seeds: Sequence[int]) -> Tally:
         tally.weak += len(trial.hits) < KINDS_LEAST
         tally.at_work += sum(count > 0 for count in trial.in_flight)
         tally.effects += len(trial.effects)
+        tally.on_disk += trial.scenario.rows.memory is not None
         if trial.outcome is not None:
             tally.sagas += len(trial.outcome.sagas)
             tally.events += len(trial.outcome.log)

@@ -100,7 +100,7 @@ class Storm:
         time = virtual_time.running()
         bank = SickBank(lambda: CALM_S <= time.time() < CALM_S + DOWN_S, self.note)
         options = Options(in_flight=IN_FLIGHT)
-        settings = Settings(workers=1, options=options, stores=self.stores)
+        settings = Settings(workers=1, options=options, stores=lambda: self.stores)
         simulation = Simulation(workflow("storm", bank, open_for="10s"), 1, settings)
         await simulation.start(0)
         for number in range(PER_S * (CALM_S + DOWN_S + AFTER_S)):
