@@ -21,6 +21,7 @@ from minuet.engines.log import Append, Position
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
 from minuet.engines.partition import Partition, Run
+from minuet.engines.row_store import RowStore
 from minuet.event.model import Event
 from minuet.event.record import Record
 
@@ -121,8 +122,10 @@ def says_all_in_doubt_was_never_started(patch: Patch) -> None:
 def acts_before_it_has_caught_up(patch: Patch) -> None:
     of = Partition.of.__func__  # type: ignore[attr-defined]
 
-    def ready(cls: type[Partition], plan: Plan, number: int, at: Position) -> Partition:
-        part: Partition = of(cls, plan, number, at)
+    def ready(
+        cls: type[Partition], plan: Plan, number: int, at: Position, store: RowStore
+    ) -> Partition:
+        part: Partition = of(cls, plan, number, at, store)
         part.restored = True
         return part
 
