@@ -116,7 +116,7 @@ class Storm:
                 self.watch.look(simulation.loops[0])
             if second % WEIGHED_EVERY_S == 0:
                 self.watch.weigh("calm" if second <= CALM_S else "storm", simulation.loops[0])
-        self.on_disk = {each.name for each in self.folder.iterdir()}
+        self.on_disk = {each.name for each in self.folder.iterdir() if each.is_dir()}
         await time.quiet()
         await simulation.end()
         return simulation.outcome(0)
