@@ -18,10 +18,9 @@ from minuet.engines.flow import Flow
 from minuet.engines.log import Log, Position, Unreadable
 from minuet.engines.partition import Partition
 from minuet.engines.row_store import RowStores
+from minuet.engines.turns import TURNS, Turns
 from minuet.errors import UsageError
 from minuet.event.record import Record
-
-SLICE = 200  # live sagas asked before others get their turn
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -64,16 +63,19 @@ class Assignments:
         flow: what is read before the rows are there waits in it.
         calls: of restored partitions.
         stores: where rows are kept.
+        turns: for how long others wait.
     """
 
     def __init__(
-        self, owner: Owner, log: Log, flow: Flow, calls: Listening, stores: RowStores
-    ) -> None:
+        self, owner: Owner, log: Log, flow: Flow, calls: Listening, stores: RowStores,
+        turns: Turns = TURNS,
+    ) -> None:  # fmt: skip
         self._owner = owner
         self._stores = stores
         self._log = log
         self._flow = flow
         self._calls = calls
+        self._turns = turns
 
     def assigned(self, positions: Mapping[int, Position]) -> None:
         """Begin with new partitions: load their rows, then read on from the last commit."""
@@ -160,9 +162,8 @@ class Assignments:
 
     async def _begin(self, part: Partition) -> None:
         """Ask each live row what is due (rule 2)."""
-        for count, state in enumerate(part.table.live()):
+        for count, state in enumerate(part.table.live(), 1):
             if not part.live:
                 return
             self._owner.act(part, state)
-            if count % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
+            await self._turns.taken(count)
