@@ -21,11 +21,11 @@ from minuet.core.table import Table
 from minuet.engines.log import Log, Unreadable
 from minuet.engines.partition import Partition
 from minuet.engines.row_store import RowStore, RowStores
+from minuet.engines.turns import TURNS, Turns
 from minuet.errors import BrokerError
 from minuet.event.rebuild import read
 from minuet.event.record import Record
 
-SLICE = 200  # records folded, or sagas compared, before others get their turn
 CLOSE = 2_000  # records behind, from which on those that come are kept and not read again
 AGAIN_S = 5.0
 
@@ -90,9 +90,14 @@ class Rebuilds:
         log: where the log is read beside the group.
         stores: give a place for the new table.
         checkpoints: write its rows.
+        turns: for how long others wait.
     """
 
-    def __init__(self, owner: Owner, log: Log, stores: RowStores, checkpoints: Storing) -> None:
+    def __init__(
+        self, owner: Owner, log: Log, stores: RowStores, checkpoints: Storing,
+        turns: Turns = TURNS,
+    ) -> None:  # fmt: skip
+        self._turns = turns
         self._owner = owner
         self._log = log
         self._stores = stores
@@ -168,20 +173,20 @@ class Rebuilds:
         async for chunk in self._log.history(part.number, scratch.at, end):
             if chunk and scratch.at == 0:
                 scratch.cut = chunk[0].offset > 0
-            for start in range(0, len(chunk), SLICE):
-                for record in chunk[start : start + SLICE]:
+            for start in range(0, len(chunk), self._turns.every):
+                for record in chunk[start : start + self._turns.every]:
                     scratch.at = record.offset + 1
                     if isinstance(record, Record):
                         scratch.fold(record)
                 scratch.rest()
-                await asyncio.sleep(0)
+                await self._turns.over()
                 if not part.live:
                     return
         scratch.at = end
 
     async def _replace(self, part: Partition, scratch: _Scratch) -> None:
         differing = sagas = removed = 0
-        for keys in _slices(self._keys(scratch)):
+        for keys in self._slices(self._keys(scratch)):
             if not part.live:
                 return
             renewed = [key for key in keys if self._is_known(part, scratch, key)]
@@ -191,8 +196,8 @@ class Rebuilds:
             self._act(part, changed)
             sagas, differing = sagas + len(renewed), differing + len(changed)
             scratch.rest()
-            await asyncio.sleep(0)
-        for keys in _slices(iter([] if scratch.cut else await self._strangers(part, scratch))):
+            await self._turns.over()
+        for keys in self._slices(iter([] if scratch.cut else await self._strangers(part, scratch))):
             gone = [key for key in keys if scratch.table.get(key) is None]
             for key in gone:
                 part.table.forget(key)
@@ -203,6 +208,10 @@ class Rebuilds:
         part.table.unreadable.difference_update(list(done))
         _LOG.info("partition %s is made anew from the log: %s sagas, %s were otherwise, %s removed",
                   part.number, sagas, differing, removed)  # fmt: skip
+
+    def _slices(self, keys: Iterator[str]) -> Iterator[list[str]]:
+        while piece := list(islice(keys, self._turns.every)):
+            yield piece
 
     def _keys(self, scratch: _Scratch) -> Iterator[str]:
         return scratch.table.keys() if scratch.sagas is None else iter(sorted(scratch.sagas))
@@ -244,8 +253,3 @@ def _replaced(part: Partition, scratch: _Scratch, key: str) -> bool:
         return False
     part.table.replace(key, row)
     return True
-
-
-def _slices(keys: Iterator[str]) -> Iterator[list[str]]:
-    while piece := list(islice(keys, SLICE)):
-        yield piece
