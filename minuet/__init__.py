@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from minuet.errors import GiveUp, MinuetError, RetryLater
     from minuet.event.marks import Formerly, Pii, Wire, contract
     from minuet.event.model import Event, Request
+    from minuet.event.upcast import upcast
     from minuet.publish import AsyncPublisher, Publisher
     from minuet.saga import Deadline, Migrate, Saga, Undo
     from minuet.step import Backoff, Context, step
@@ -38,12 +39,14 @@ __all__ = [
     "Wire",
     "contract",
     "step",
+    "upcast",
 ]
 
 _FROM = {
     "minuet.errors": ("GiveUp", "MinuetError", "RetryLater"),
     "minuet.event.marks": ("Formerly", "Pii", "Wire", "contract"),
     "minuet.event.model": ("Event", "Request"),
+    "minuet.event.upcast": ("upcast",),
     "minuet.publish": ("AsyncPublisher", "Publisher"),
     "minuet.saga": ("Deadline", "Migrate", "Saga", "Undo"),
     "minuet.step": ("Backoff", "Context", "step"),

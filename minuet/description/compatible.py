@@ -95,13 +95,15 @@ def _sagas(old: Spec, new: Spec) -> Iterator[Finding]:
         which = f", unless {' or '.join(rule.unless)} has happened" if rule.unless else ""
         yield Finding("sagas", "careful", f"running sagas go on under the new version{which}")
     for each in changes:
-        mend = ""
-        if each.safety == "unsafe" and rule is None:
+        mend, safety = "", each.safety
+        if each.rebuilt and rule is not None:
+            safety = "careful"  # what was folded before the event is folded by the old rules
+        if safety == "unsafe":
             mend = (
                 f"run `minuet spec export {new.name}` on the code that is deployed: its sagas then "
                 "finish under its version"
             )
-        yield Finding("sagas", each.safety, f"{each.what}; sagas in flight: {each.in_flight}", mend)
+        yield Finding("sagas", safety, f"{each.what}; sagas in flight: {each.in_flight}", mend)
     if rule is not None and rule.unless:
         yield from _under_their_own(new, old.version)
 

@@ -13,9 +13,11 @@ from minuet.core.fold import fold
 from minuet.core.plan import Plan, compile_plan
 from minuet.core.row import pack, unpack
 from minuet.core.state import State, Status
+from minuet.description.difference import differences
 from minuet.event.ids import coordinator_id
 from minuet.event.record import MIGRATES, WORKFLOW_VERSION, Record
-from minuet.lint.exploration.moves import SAGA
+from minuet.lint.exploration.moves import SAGA, Who, moves
+from minuet.lint.exploration.states import is_over
 from minuet.spec.model import MigrationSpec, Spec
 from tests.properties.test_difference import CHANGES, EVERY, OLD, in_flight
 
@@ -138,3 +140,24 @@ def test_a_version_that_nobody_committed_goes_by_that_of_now() -> None:
     for log in in_flight()[::EVERY]:
         records = said_by(b"unknown", log, 0)
         assert pack(both, folded(both, records)) == pack(alone, folded(alone, records))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_after_a_rule_a_saga_comes_to_its_end_unless_that_is_said(name: str) -> None:
+    new = CHANGES[name][0]
+    rule = MigrationSpec("first")
+    both = beside_the_old(new, rule)
+    if any(each.safety == "unsafe" and not each.rebuilt for each in differences(OLD, new)):
+        return
+    for log in running():
+        records = said_by(b"first", log, 0)
+        state = folded(both, [*records, migrated(both, records)])
+        for _ in range(60):
+            slots = pending(both, state)
+            if is_over(state) or state.incidents:
+                break
+            steps = (m for m in moves(both, state, slots) if m.who in (Who.STEP, Who.COORDINATOR))
+            ahead = next(steps, None)
+            assert ahead is not None, [record.type for record in records]
+            fold(both, state, ahead.record)
+        assert is_over(state) or state.incidents
