@@ -44,6 +44,13 @@ class Owner(Protocol):
         """Say and run what is due in a saga."""
 
 
+class Mending(Protocol):
+    """What assignments want of rebuilds."""
+
+    def is_whole(self, part: Partition) -> bool:
+        """Whether nothing is left to be made anew; else it is begun, and `reached` follows."""
+
+
 class Listening(Protocol):
     """What assignments want of calls."""
 
@@ -63,13 +70,15 @@ class Assignments:
         flow: what is read before the rows are there waits in it.
         calls: of restored partitions.
         stores: where rows are kept.
+        rebuilds: what must be whole before anything is done.
         turns: for how long others wait.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (one seam each)
         self, owner: Owner, log: Log, flow: Flow, calls: Listening, stores: RowStores,
-        turns: Turns = TURNS,
+        rebuilds: Mending, turns: Turns = TURNS,
     ) -> None:  # fmt: skip
+        self._rebuilds = rebuilds
         self._owner = owner
         self._stores = stores
         self._log = log
@@ -105,7 +114,9 @@ class Assignments:
 
     def restored_yet(self, part: Partition) -> None:
         """Begin to act, once all is folded that stood in the log at first."""
-        if not part.restored and part.position >= part.high:
+        if part.restored or part.position < part.high:
+            return
+        if self._rebuilds.is_whole(part):
             part.restored = True
             self._calls.follow(part)
             self._owner.spawn(self._begin(part))
@@ -121,8 +132,8 @@ class Assignments:
         if not part.live:
             return
         part.table.loaded()
-        if part.table.log_end > part.high:
-            await self._refuse_another_log(part)
+        if part.table.log_end > part.high:  # a row that counts no more may have said so
+            await self._refuse_another_log(part, part.table.reach())
         _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
                   part.number, rows, part.position, part.high)  # fmt: skip
         if part.live:
@@ -140,10 +151,10 @@ class Assignments:
             rows += len(chunk)
         return rows
 
-    async def _refuse_another_log(self, part: Partition) -> None:
+    async def _refuse_another_log(self, part: Partition, known: int) -> None:
         """Stop where rows know more than the log has: its events would be taken for known ones."""
         high = await self._log.high_watermark(part.number)  # it has gone on meanwhile, perhaps
-        spec, known = self._owner.plan.spec, part.table.log_end
+        spec = self._owner.plan.spec
         if known > high:
             message = (
                 f"{spec.table_topic} knows partition {part.number} of {spec.log_topic} up to "
@@ -167,3 +178,4 @@ class Assignments:
                 return
             self._owner.act(part, state)
             await self._turns.taken(count)
+        self._rebuilds.is_whole(part)

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Container, Coroutine, Iterable
 from typing import Any, Protocol
 
-from minuet.core.row import peek
+from minuet.core.row import BLANK, peek
 from minuet.core.state import State
 from minuet.engines.compose import Composer, Trouble
 from minuet.engines.letters import Letters
@@ -118,7 +118,7 @@ class Checkpoints:
                 await self._store(part)
 
     async def _store(self, part: Partition) -> None:
-        position = min([part.position, *part.letters])
+        position = min([part.position, *part.letters, *part.rebuilding])
         over = part.table.over()
         await self._bury(part, over)
         while part.table.dirty:
@@ -179,16 +179,34 @@ class Checkpoints:
                 if offset in own:
                     continue
                 some, key = True, raw.decode()
-                if row is not None and peek(row)[0] >= part.position:
+                if _log_offset(row) >= part.position:
                     part.overtaken = True
                 if part.table.get(key) is not None:
                     part.table.dirty[key] = None
-                elif row is not None and peek(row)[0] < part.position:
+                elif row is not None and _log_offset(row) < part.position:
                     self._owner.append(
                         part, acks.expect(self._composer.row(part.number, key, None))
                     )
         await acks.all(part)
         return some
+
+    async def renew(self, part: Partition, keys: list[str], gone: list[str]) -> None:
+        """Write rows of these sagas so that they count whatever stands before them, and remove
+        the rows of those that are gone. A crash in between leaves sagas of which nothing is known:
+        who asked for it sees to it that it is done again before anything else.
+        """
+        async with part.storing:
+            blanks = await self._append(part, [(key, BLANK) for key in (*keys, *gone)])
+            rest = await self._append(part, [(key, None) for key in gone])
+            rows = await self._write(part, keys)
+            if part.live:
+                await self._foreign(part, [*blanks, *rest, *rows])
+
+    async def _append(self, part: Partition, rows: list[tuple[str, bytes | None]]) -> list[int]:
+        acks = _Acks()
+        for key, row in rows:
+            self._owner.append(part, acks.expect(self._composer.row(part.number, key, row)))
+        return await acks.all(part)
 
     async def _look_forever(self) -> None:
         """Look behind the own rows every so often: where nothing happens, no gap would tell."""
@@ -239,10 +257,20 @@ class Checkpoints:
             self.count(0)  # somebody else's rows stood between: ours are written again
 
 
+def _log_offset(row: bytes | None) -> int:
+    """How far a row has the log; what is no row, not at all."""
+    try:
+        return -1 if row is None else peek(row)[0]
+    except IndexError:
+        return -1
+
+
 def _is_due(part: Partition) -> bool:
-    """Whether a checkpoint would change anything."""
+    """Whether a checkpoint would change anything, and may: what is not known of a saga whose row
+    cannot be read must not be stored.
+    """
     changed = part.position != part.committed or bool(part.table.dirty)
-    return part.restored and part.live and changed
+    return part.restored and part.live and changed and not part.table.unreadable
 
 
 class _Acks:

@@ -27,6 +27,7 @@ from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Log, Position, Unreadable
 from minuet.engines.partition import NOWHERE, Partition, Run
+from minuet.engines.rebuilds import Rebuilds
 from minuet.engines.row_store import MemoryStores, RowStores
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
@@ -87,7 +88,10 @@ class Loop:
         hands = Hands(self._saying, self._flow, timers, self._gates)
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
         rows = MemoryStores() if stores is None else stores
-        self._assignments = Assignments(self, log, self._flow, self._calls, rows, turns)
+        self._rebuilds = Rebuilds(self, log, rows, self._checkpoints, turns)
+        self._assignments = Assignments(
+            self, log, self._flow, self._calls, rows, self._rebuilds, turns
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _inline_types(self) -> frozenset[str]:
@@ -209,7 +213,7 @@ class Loop:
         for record in records:
             if isinstance(record, Record):
                 touched[record.key] = part.fold(record)
-            elif self.coordinates:
+            elif not self._rebuilds.asked(part, record) and self.coordinates:
                 part.letters.add(record.offset)
                 self._saying.unreadable(part, record)
         self.folded += len(records)
@@ -218,6 +222,8 @@ class Loop:
         if part.restored:
             for state in touched.values():
                 self.act(part, state)
+            if part.table.unreadable:
+                self._rebuilds.is_whole(part)
         self._assignments.restored_yet(part)
         self._acting.weigh()
 

@@ -16,6 +16,7 @@ from minuet.engines.log import Append, Position, Sink, Unreadable
 from minuet.engines.memory_calls import MemoryCalls
 from minuet.engines.memory_way import Way
 from minuet.engines.model_broker import ModelBroker, as_bytes
+from minuet.event.record import Record
 
 BATCH = 50  # records read at once, at most
 ROWS_BATCH = 20  # so that much happens while the rows of a few sagas are read
@@ -223,6 +224,15 @@ class MemoryLog:
             some = self._broker.some(ROWS_BATCH)
             chunk, there = there[:some], there[some:]
             yield [(stored.key, stored.value, stored.offset) for stored in chunk]
+
+    async def history(
+        self, partition: int, start: int, end: int
+    ) -> AsyncIterator[Sequence[Record | Unreadable]]:
+        """Read the log beside the group."""
+        low = self._broker.lows.get((self._broker.log, partition), 0)
+        for at in range(max(start, low), end, ROWS_BATCH):
+            await self._way.there_and_back("history")
+            yield self._broker.read(partition, at, min(at + ROWS_BATCH, end))
 
     async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
         """Read single records of the log."""

@@ -45,6 +45,7 @@ TYPED = {
     "operations list": ("NAME",),
     "operations show": ("NAME", "0"),
     "verify": ("NAME",),
+    "rebuild": ("NAME", "--why", "x"),
 }  # fmt: skip
 # Those go on until they are told; of these, other tests read the output as one document.
 NOT_HERE = {
