@@ -35,6 +35,7 @@ COMMANDS = {
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
     "diagram": "Draw a workflow: the happy path, the undo path, and who needs what.",
     "asyncapi": "Describe a workflow's topics and events as an AsyncAPI 3.0 document.",
+    "compat": "Say whether this version of a workflow may be deployed over another one.",
     "bench": (
         "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."
     ),
@@ -44,7 +45,6 @@ COMMANDS = {
     "dev": "The project's own broker: a real Kafka on this machine, with nothing to install.",
     "topics": "The topics of a workflow.",
     "schemas": "The schemas of a workflow's events.",
-    "compat": "Say whether this version of a workflow may be deployed over another one.",
     "spec": "What a workflow is, as plain data, and how two versions of it differ.",
     "saga": "Look at sagas, and act on one.",
     "incidents": "What waits for a person.",
