@@ -10,8 +10,8 @@ import typer
 from minuet.cli.arguments import WorkflowArgument, offer_events, offer_sagas
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption
 from minuet.cli.replay_file import into_file
-from minuet.cli.replay_wish import HERE, Kind, Wish, kind_of
-from minuet.errors import UsageError
+from minuet.cli.replay_log import into_log
+from minuet.cli.replay_wish import Kind, Wish, kind_of
 
 _HELP = """Replay a stretch of the log: into a file, another cluster, or the log itself.
 
@@ -96,8 +96,4 @@ def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
     wish.check_question()
     if kind is Kind.FILE:
         raise typer.Exit(into_file(wish))
-    message = f"--into {into}: not yet"
-    raise UsageError(message)
-
-
-__all__ = ["HERE", "register"]
+    raise typer.Exit(into_log(wish))

@@ -13,7 +13,7 @@ import typer
 
 from minuet.cli.common import print_json
 from minuet.cli.replay_wish import Wish, source_of
-from minuet.cli.replayed import check_sagas, plan_lines, said
+from minuet.cli.replayed import check_sagas, plan_lines, say
 from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.errors import BrokerError, MinuetError, UnreadableValue
@@ -119,8 +119,7 @@ def _end(wish: Wish, result: dict[str, Any], code: int) -> int:
     if wish.json:
         print_json({"workflow": wish.workflow, **result})
     else:
-        for line in said(result):
-            typer.echo(line)
+        say(result)
     return int(code)
 
 

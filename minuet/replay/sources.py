@@ -12,6 +12,7 @@ from minuet.errors import ContractError, UsageError
 from minuet.kafka.connection import Connection
 from minuet.kafka.identity import topic_id
 from minuet.kafka.kept import Kept, kept_snapshot
+from minuet.kafka.offsets import watermarks
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.spans import Bound, Moment, Offsets, Span
 from minuet.replay.container import About, read_container
@@ -76,6 +77,13 @@ class LogSource:
     def identity(self) -> str:
         """The topic's id: a topic made anew is another."""
         return topic_id(self._connection, self._topic)
+
+    def from_beginning(self) -> LogSource:
+        """The same up to its end, from where the log begins, in all of its partitions."""
+        marks = watermarks(self._connection, self._topic)
+        ends = {number: self.span.ends.get(number, high) for number, (_, high) in marks.items()}
+        first = {number: min(low, ends[number]) for number, (low, _) in marks.items()}
+        return LogSource(self._connection, self._topic, Span(first, ends), self.partitions)
 
     def records(self, first: Mapping[int, int] | None = None) -> Iterator[Kept]:
         """See `Source.records`."""
