@@ -12,6 +12,7 @@ from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption
 from minuet.cli.replay_file import into_file
 from minuet.cli.replay_log import into_log
 from minuet.cli.replay_wish import Kind, Wish, kind_of
+from minuet.spec import project as projects
 
 _HELP = """Replay a stretch of the log: into a file, another cluster, or the log itself.
 
@@ -92,8 +93,9 @@ def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
         workflow, into, begin, end, tuple(saga or ()), tuple(event or ()), where, source, rate,
         limit, login, apply, beside_workers, by, why, dry_run, yes, bootstrap, json, project,
     )  # fmt: skip
+    loaded = projects.load(workflow, project)
     kind = kind_of(into, "--into")
     wish.check_question()
     if kind is Kind.FILE:
-        raise typer.Exit(into_file(wish))
-    raise typer.Exit(into_log(wish))
+        raise typer.Exit(into_file(wish, loaded))
+    raise typer.Exit(into_log(wish, loaded))

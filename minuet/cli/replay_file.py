@@ -28,7 +28,6 @@ from minuet.replay.selection import Selection
 from minuet.replay.sources import LogSource, Source, SourceSchemas
 from minuet.replay.stopping import Stopping
 from minuet.replay.survey import Survey
-from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
 
@@ -44,9 +43,8 @@ class _Job:
     stopping: Stopping
 
 
-def into_file(wish: Wish) -> int:
+def into_file(wish: Wish, workflow: Workflow) -> int:
     """Plan, ask, and write; return the exit code."""
-    workflow = projects.load(wish.workflow, wish.project)
     source = source_of(wish, workflow.spec.log_topic)
     with ExitStack() as stack:
         stopping = stack.enter_context(Stopping().heard())

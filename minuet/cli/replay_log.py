@@ -25,7 +25,6 @@ from minuet.replay.into_log import SETTINGS, Appending, Prefixes, check_partitio
 from minuet.replay.outlook import Choice, Outlook, choose, find_places, outlook
 from minuet.replay.sources import FileSource, LogSource, Source, SourceSchemas
 from minuet.replay.stopping import Stopping
-from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
 
@@ -52,7 +51,7 @@ class _Job:
         return f"{self.workflow.spec.log_topic} at {self.place.bootstrap}"
 
 
-def into_log(wish: Wish) -> int:
+def into_log(wish: Wish, workflow: Workflow) -> int:
     """Plan, ask, and append; return the exit code."""
     if not wish.why and not wish.dry_run:
         message = "--why is empty: say why, for whoever reads the log"
@@ -60,7 +59,6 @@ def into_log(wish: Wish) -> int:
     if wish.into == HERE and not wish.source:
         message = "--into here needs --source, a file or a cluster: what stands on the log is there"
         raise UsageError(message)
-    workflow = projects.load(wish.workflow, wish.project)
     spec = workflow.spec
     place = wish.place() if wish.into == HERE else wish.other(wish.into)
     missing = wish.apply and spec.log_topic not in place.reach().topics
