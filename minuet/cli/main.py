@@ -49,6 +49,7 @@ COMMANDS = {
     "saga": "Look at sagas, and act on one.",
     "incidents": "What waits for a person.",
     "dead-letters": "Records that could not be handled.",
+    "operations": "What was done to many sagas at once.",
     "config": "The settings, and where they come from.",
 }
 

@@ -42,6 +42,8 @@ TYPED = {
     "incidents show": ("NAME", "p-1"),
     "dead-letters list": ("NAME",),
     "dead-letters show": ("NAME", "0/0"),
+    "operations list": ("NAME",),
+    "operations show": ("NAME", "0"),
     "verify": ("NAME",),
     "rebuild": ("NAME", "--why", "x"),
     "replay": ("NAME", "--into", "out.avro", "--yes"),
