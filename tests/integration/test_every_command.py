@@ -49,6 +49,7 @@ TYPED = {
     "verify": ("NAME",),
     "compat": ("NAME", "--against", "spec.json", "--live"),
     "rebuild": ("NAME", "--why", "x"),
+    "replay": ("NAME", "--into", "out.avro", "--yes"),
 }  # fmt: skip
 # Those go on until they are told; of these, other tests read the output as one document.
 NOT_HERE = {
