@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
+from minuet.chaos.poison import Poisoned, judge_poison, letters
 from minuet.engines.course import Stored
 from minuet.event.record import Headers
 from minuet.kafka.connection import Connection
@@ -36,6 +37,7 @@ class Audit:
         acked: begin events that were acknowledged; `lost`: of these, not on the log.
         sagas: on the log; `ended` by which end event, and `parked`: waiting for a person.
         effects: in the ledger, each key once; `again`: calls beyond the first of each.
+        poisoned: records that nobody could read, which were put on the log.
         violations: of a promise, in words; `violated`: how many there are.
     """
 
@@ -46,6 +48,7 @@ class Audit:
     parked: int = 0
     effects: int = 0
     again: int = 0
+    poisoned: int = 0
     violated: int = 0
     violations: list[str] = field(default_factory=list)
 
@@ -87,7 +90,11 @@ class Lives:
 
 
 def audit(
-    connection: Connection, spec: Spec, acked: Collection[str], ledger: Path | None
+    connection: Connection,
+    spec: Spec,
+    acked: Collection[str],
+    ledger: Path | None,
+    poison: Sequence[Poisoned] = (),
 ) -> tuple[Audit, Lives]:
     """Read everything and say what does not hold.
 
@@ -96,6 +103,7 @@ def audit(
         spec: of the workflow.
         acked: ids of begin events that were acknowledged.
         ledger: of the services, in SQLite; None where there is none.
+        poison: what was put on the log that nobody can read.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -103,6 +111,7 @@ def audit(
     found, lives = Audit(acked=len(acked)), Lives()
     done = _effects(ledger, spec.name, found) if ledger else {}
     begun: set[str] = set()
+    rejected: Counter[str] = Counter()
     for number, (low, _) in watermarks(connection, spec.log_topic).items():
         log = list(_log(connection, spec, number, low))
         sagas = told(spec, log)
@@ -111,12 +120,17 @@ def audit(
         lives.answers[number] = sorted(answered.values())
         for key, saga in sagas.items():
             lives.sagas.append((saga.records[0].time, saga.ended_at))
+            rejected[key] = sum(said.type == "RecordRejected" for said in saga.records)
             judge(spec, saga, done.pop(key, []) if ledger else None, found)
     for key in sorted(set(acked) - begun):
         found.lost += 1
         found.violates(f"lost: {key} was acknowledged, and is not on the log")
     for key in sorted(done):
         found.violates(f"effect: {key}: the ledger has effects, and the log does not know it")
+    if poison:
+        found.poisoned = len(poison)
+        for text in judge_poison(spec, poison, letters(connection, spec), rejected):
+            found.violates(f"poison: {text}")
     return found, lives
 
 
