@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from minuet.core.plan import Plan
 from minuet.core.state import State
+from minuet.core.table import Table
 from minuet.engines.flow import Flow
 from minuet.engines.log import Log, Position, Unreadable
 from minuet.engines.partition import Partition
@@ -108,14 +109,15 @@ class Assignments:
             self._owner.spawn(self._begin(part))
 
     async def _restore(self, part: Partition) -> None:
-        rows = 0
-        async for chunk in self._log.rows(part.number, part.store.start):
-            if not part.live:
-                return
-            for key, row, offset in chunk:
-                part.table.load(key.decode(), row)
-                part.next_row = offset + 1
-            rows += len(chunk)
+        known = part.store.log_time
+        rows = await self._load(part)
+        if part.live and known and part.table.may_have_missed(known):
+            _LOG.info("partition %s: its rows on disk are too old: all are read", part.number)
+            part.store.forget()
+            part.table = Table(self._owner.plan, part.store.rows)
+            rows = await self._load(part)
+        if not part.live:
+            return
         part.table.loaded()
         if part.table.log_end > part.high:
             await self._refuse_another_log(part)
@@ -123,6 +125,18 @@ class Assignments:
                   part.number, rows, part.position, part.high)  # fmt: skip
         if part.live:
             self._catch_up(part)
+
+    async def _load(self, part: Partition) -> int:
+        """Read the rows that the store does not know; returns how many."""
+        rows = 0
+        async for chunk in self._log.rows(part.number, part.store.start):
+            if not part.live:
+                break
+            for key, row, offset in chunk:
+                part.table.load(key.decode(), row)
+                part.next_row = offset + 1
+            rows += len(chunk)
+        return rows
 
     async def _refuse_another_log(self, part: Partition) -> None:
         """Stop where rows know more than the log has: its events would be taken for known ones."""

@@ -25,6 +25,9 @@ class RowStore(Protocol):
         `position`. Nothing of it may be true of rows that come later only.
         """
 
+    def forget(self) -> None:
+        """Have no rows, and begin at the beginning of their topic."""
+
     def close(self) -> None:
         """Keep nothing more, and let others have it; later calls find no rows and do nothing."""
 
@@ -50,6 +53,10 @@ class MemoryStore:
 
     def save(self, start: int, position: int, log_time: int) -> None:
         """Do nothing: it all stands in the topic."""
+
+    def forget(self) -> None:
+        """Drop all rows."""
+        self.rows = MemoryRows()
 
     def close(self) -> None:
         """Do nothing: what still runs may look."""
