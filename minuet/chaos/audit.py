@@ -22,7 +22,7 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.reading import snapshot
 from minuet.simulation.history import NEVER, Told, told
-from minuet.simulation.judge import judge_sagas
+from minuet.simulation.judge import judge_sagas, needs_a_person
 from minuet.simulation.outside import Effect
 from minuet.spec.model import Spec
 
@@ -148,7 +148,7 @@ def judge(spec: Spec, saga: Told, rows: Sequence[Row] | None, found: Audit) -> N
     """Hold one saga, and the ledger's rows about it, against the promises; None for no ledger."""
     found.sagas += 1
     found.ended[saga.ends[0].type if saga.ends else "none"] += 1
-    found.parked += bool(saga.parked)
+    found.parked += not saga.ends and needs_a_person(spec, saga)
     effects = [Effect(0, row.effect, row.key) for row in rows or ()]
     for violation in judge_sagas(spec, {saga.key: saga}, effects):
         found.violates(str(violation))
