@@ -42,7 +42,10 @@ TYPED = {
     "incidents show": ("NAME", "p-1"),
     "dead-letters list": ("NAME",),
     "dead-letters show": ("NAME", "0/0"),
+    "operations list": ("NAME",),
+    "operations show": ("NAME", "0"),
     "verify": ("NAME",),
+    "rebuild": ("NAME", "--why", "x"),
 }  # fmt: skip
 # Those go on until they are told; of these, other tests read the output as one document.
 NOT_HERE = {
