@@ -30,6 +30,7 @@ from minuet.engines.partition import NOWHERE, Partition, Run
 from minuet.engines.row_store import MemoryStores, RowStores
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
+from minuet.engines.silence import Held
 from minuet.engines.timers import Timers
 from minuet.engines.unit import Unit
 from minuet.errors import BrokerError
@@ -81,7 +82,7 @@ class Loop:
         self._gates = Gates(self, unit, options, clock)
         self._calls = Calls(self, log, options, clock)
         timers = Timers(self, log, self._calls, clock)
-        hands = Hands(self._saying, self._flow, timers, self._gates)
+        hands = Hands(self._saying, self._flow, timers, self._gates, Held(self, log))
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
         rows = MemoryStores() if stores is None else stores
         self._assignments = Assignments(self, log, self._flow, self._calls, rows)
