@@ -52,6 +52,12 @@ class DiskStores:
         self._open.add(store)
         return store
 
+    def scratch(self, partition: int) -> RowStore:
+        """Return an empty store beside the one of a partition."""
+        store = DiskStore(self, partition, None)
+        self._open.add(store)
+        return store
+
     def closed(self, store: DiskStore) -> None:
         """Note that a store needs no memory any more."""
         self._open.discard(store)
@@ -136,6 +142,12 @@ class DiskStore:
         self._stores.closed(self)
         if self._disk is not None:
             self._disk.close()
+
+    def discard(self) -> None:
+        """Delete what is on disk."""
+        self.close()
+        if self._disk is not None:
+            self._disk.destroy()
 
     def __len__(self) -> int:
         return len(self._rows)

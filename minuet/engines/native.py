@@ -18,8 +18,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from minuet.engines.log import Append, Sink, Unreadable
 from minuet.engines.native_calls import CallReader
 from minuet.engines.native_member import LEAVE_S, Member
-from minuet.engines.native_reading import in_turn, stored_rows
+from minuet.engines.native_reading import in_turn, stored_records, stored_rows
 from minuet.engines.native_records import raw
+from minuet.event.record import Record
 from minuet.kafka.connection import Connection
 from minuet.kafka.patience import FORBIDDEN
 from minuet.kafka.picking import pick
@@ -227,6 +228,12 @@ class KafkaLog:
         """Read stored rows in chunks, with a consumer of its own."""
         place = (self._table, partition)
         return in_turn(self._loading, stored_rows(self._connection, place, start, end))
+
+    def history(
+        self, partition: int, start: int, end: int
+    ) -> AsyncIterator[Sequence[Record | Unreadable]]:
+        """Read the log in chunks, with a consumer of its own."""
+        return stored_records(self._connection, (self._topic, partition), start, end)
 
     async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
         """Read single records of the log, with a consumer of its own.

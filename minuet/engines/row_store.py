@@ -31,6 +31,9 @@ class RowStore(Protocol):
     def close(self) -> None:
         """Keep nothing more, and let others have it; later calls find no rows and do nothing."""
 
+    def discard(self) -> None:
+        """Close it, and delete what it kept."""
+
 
 class RowStores(Protocol):
     """The stores of one worker."""
@@ -42,6 +45,9 @@ class RowStores(Protocol):
             partition: its number.
             high: the log's high watermark; what is known from beyond it is of another log.
         """
+
+    def scratch(self, partition: int) -> RowStore:
+        """Return an empty store beside the one of a partition, to be discarded after use."""
 
 
 class MemoryStore:
@@ -61,10 +67,17 @@ class MemoryStore:
     def close(self) -> None:
         """Do nothing: what still runs may look."""
 
+    def discard(self) -> None:
+        """Do nothing: nobody holds it."""
+
 
 class MemoryStores:
     """Stores that keep everything in memory."""
 
     def open(self, partition: int, high: int) -> RowStore:
         """Return an empty store."""
+        return MemoryStore()
+
+    def scratch(self, partition: int) -> RowStore:
+        """Return one more."""
         return MemoryStore()

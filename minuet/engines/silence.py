@@ -16,7 +16,7 @@ from minuet.engines.log import Log
 from minuet.engines.partition import Run
 from minuet.errors import BrokerError
 
-ASK_AGAIN_S = 1.0  # after the group did not say, or that this member is none of it
+ASK_AGAIN_S = 0.1  # after the group did not say, or that this member is none of it: it joins anew
 
 _LOG = logging.getLogger("minuet.worker")
 
