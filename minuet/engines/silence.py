@@ -90,13 +90,15 @@ class Held:
         _LOG.warning("this process stood still for longer than its session: the group is asked")
         try:
             while self._runs:
-                if await self._is_member():
-                    runs, self._runs = self._runs, []
-                    for run, submit in runs:
-                        submit(run)
-                else:
+                there = await self._is_member()
+                if not there:
                     await asyncio.sleep(ASK_AGAIN_S)
-                    self._runs = [(run, submit) for run, submit in self._runs if run.part.live]
+                held, self._runs = self._runs, []
+                for run, submit in held:  # what is lost is dropped there, and accounted for
+                    if there or not run.part.live:
+                        submit(run)
+                    else:
+                        self._runs.append((run, submit))
         finally:
             self._asking = False
 
