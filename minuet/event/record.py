@@ -31,6 +31,8 @@ LATE = "ce_late"  # said after the saga's failure had been read
 REJECTS = "ce_rejects"  # the offset of a record that cannot be read
 REASON = "ce_reason"
 BY = "ce_by"  # the person who decided
+OPERATION = "ce_operation"  # of many deeds at once: its id, which the topic of operations tells of
+LETTER = "ce_letter"  # the dead letter that the deed is about
 WORKFLOW_VERSION = "ce_workflowversion"
 TRACEPARENT = "traceparent"
 
