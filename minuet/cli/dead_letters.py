@@ -39,7 +39,8 @@ from minuet.spec import project as projects
 _LIST = """List dead letters, the youngest first: records that could not be handled.
 
 Those about which nothing is to be done any more are hidden: redriven, answered, discarded, or of \
-a saga that is over. --since and --until take a length of time (2h: not older than that) or a moment (2026-11-24T10:00:00Z).
+a saga that is over. --since and --until take a length of time (2h: not older than that) or a \
+moment (2026-11-24T10:00:00Z).
 
 Example: minuet dead-letters list orders --step charge_payment --since 2h
 """
