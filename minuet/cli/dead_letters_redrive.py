@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -28,18 +29,22 @@ from minuet.cli.letter_filters import (
     asked,
 )
 from minuet.cli.person import ByOption, YesOption, person
-from minuet.cli.plain import plain
+from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
 from minuet.errors import BrokerError, UsageError
 from minuet.operations.journal import Journal, Operation
 from minuet.redrive.choosing import Choice, choose
 from minuet.redrive.deeds import Tally, redrive
+from minuet.redrive.trying import try_out
 
 HELP = """Take dead letters up again: the steps that gave up run again, under the same keys.
 
 First a plan is shown: how many letters, of which steps, and how many are left and why. Then it \
 asks; --yes is for where nobody can answer. A value that could not be read and can be now is given \
 again; a record that belonged to no saga is appended again once it does belong to one.
+
+With --dry-run pure steps are really run on what their letters are about, and nothing is written; \
+those with resources run on simulated ones with --simulated, and else it is unknown what they say.
 
 Each letter is one event on its saga's log, with who, why and the operation, under the id that \
 `minuet saga resume` has too: two operators at once make one retry of each. Ctrl-C loses nothing; \
@@ -65,7 +70,11 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     header: HeaderOption = None,
     where: WhereOption = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would be done.")
+        bool, typer.Option("--dry-run", help="Only show what would be done, and come of it.")
+    ] = False,
+    simulated: Annotated[
+        bool,
+        typer.Option("--simulated", help="Of --dry-run: run steps on their simulated resources."),
     ] = False,
     rate: Annotated[
         float, typer.Option("--rate", min=0, help="At most so many letters in a second; 0: all.")
@@ -94,8 +103,9 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
         for line in _plan_lines(told):
             typer.echo(line)
     if who is None or not choice.letters:
+        would = _try_out(order, choice, simulated=simulated, quiet=json) if dry_run else {}
         if json:
-            print_json({"operation": "", "result": "nothing done", **told})
+            print_json({"operation": "", "result": "nothing done", **told, **would})
         return
     if not yes and not typer.confirm(f"redrive {len(choice.letters):,} letters?", err=True):
         raise typer.Exit(1)
@@ -122,6 +132,23 @@ def _carry_out(
     with suppress(BrokerError):  # what was appended stands, and says which operation it was
         journal.end(operation, _result(tally), tally.counts())
     return operation, tally
+
+
+def _try_out(order: Asked, choice: Choice, *, simulated: bool, quiet: bool) -> dict[str, Any]:
+    """Try the steps of the letters, and tell what they would say."""
+    names = order.loaded.steps if simulated else ()
+    with progress_bar("trying", quiet=quiet) as bar:
+        tried = try_out(order.desk, order.loaded, choice, names, bar)
+    names_of = ("step", "result", "what", "letters")
+    rows = [(*about, count) for about, count in tried.counts().most_common()]
+    if rows and not quiet:
+        typer.echo("what would come of it")
+        for line in columns(names_of, [(a, b, short(what), n) for a, b, what, n in rows]):
+            typer.echo(line)
+    return {
+        "would": [dict(zip(names_of, row, strict=True)) for row in rows],
+        "letters": [asdict(each) for each in tried.letters],
+    }
 
 
 def plan_of(order: Asked, choice: Choice) -> dict[str, Any]:

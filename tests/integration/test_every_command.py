@@ -48,6 +48,7 @@ TYPED = {
     "operations show": ("NAME", "0"),
     "verify": ("NAME",),
     "rebuild": ("NAME", "--why", "x"),
+    "replay": ("NAME", "--into", "out.avro", "--yes"),
 }  # fmt: skip
 # Those go on until they are told; of these, other tests read the output as one document.
 NOT_HERE = {

@@ -116,6 +116,12 @@ def test_letters_are_redriven_when_the_service_is_back(stamps: Stamps) -> None:
         stamps.down()
         dry = stamps.found("dead-letters", "redrive", stamps.name, "--dry-run")
         assert (dry["found"], dry["to_redrive"], dry["sagas"]) == (3, 3, 3)
+        assert [each["result"] for each in dry["would"]] == ["unknown"]
+        dry = stamps.found("dead-letters", "redrive", stamps.name, "--dry-run", "--simulated")
+        assert dry["would"] == [
+            {"step": "buy_stamp", "result": "answers", "what": "StampBought", "letters": 3}
+        ]
+        (stamps.folder / "ledger").unlink()
         assert not [record for record in stamps.all() if record.type == "StepResumed"]
 
         one = stamps.redrive("--saga", "a", "--by", "ada")
@@ -145,6 +151,8 @@ def test_a_letter_that_fails_again_carries_its_history(stamps: Stamps) -> None:
         stamps.publish(a=1)
         for times in (1, 2, 3):
             stamps.letters(times)
+            dry = stamps.found("dead-letters", "redrive", stamps.name, "--dry-run", "--simulated")
+            assert dry["would"][0]["what"] == "reject: buy is down"
             if times < 3:
                 assert stamps.redrive()["effective"] == 1
     found = stamps.listed("--all")["letters"]
