@@ -56,11 +56,11 @@ def discard(  # noqa: PLR0913  (Typer wants a parameter for each option)
 ) -> None:
     """Look, ask, mark."""
     who = person(by, why)
+    filters = Filters(step, category, saga, exception, since, until, header, where)
+    order = asked(workflow, filters, bootstrap, project)
     if not yes and (json or not sys.stdin.isatty()):
         message = "nobody can be asked here: say --yes"
         raise UsageError(message)
-    filters = Filters(step, category, saga, exception, since, until, header, where)
-    order = asked(workflow, filters, bootstrap, project)
     with progress_bar("reading letters and table", quiet=json) as bar:
         found = sort(order.desk, order.wanted, bar)
     refused = sum(found.waiting.values())

@@ -90,12 +90,12 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     project: ProjectOption = None,
 ) -> None:
     """Plan, ask, append, and print what came of it."""
+    filters = Filters(step, category, saga, exception, since, until, header, where)
+    order = asked(workflow, filters, bootstrap, project)
     who = None if dry_run else person(by, why)
     if not (dry_run or yes) and (json or not sys.stdin.isatty()):
         message = "nobody can be asked here: say --yes, or --dry-run to see what would be done"
         raise UsageError(message)
-    filters = Filters(step, category, saga, exception, since, until, header, where)
-    order = asked(workflow, filters, bootstrap, project)
     with progress_bar("reading letters and table", quiet=json) as bar:
         choice = choose(order.desk, order.wanted, bar, limit)
     told = plan_of(order, choice)
