@@ -34,6 +34,7 @@ BY = "ce_by"  # the person who decided
 OPERATION = "ce_operation"  # of many deeds at once: its id, which the topic of operations tells of
 LETTER = "ce_letter"  # the dead letter that the deed is about
 WORKFLOW_VERSION = "ce_workflowversion"
+MIGRATES = "ce_migrates"  # the version that the saga had
 TRACEPARENT = "traceparent"
 
 SCHEMA_PREFIX = b"urn:minuet:avro:"
@@ -42,7 +43,7 @@ Headers = list[tuple[str, bytes]]
 
 _TEXTS = frozenset(
     (ID, TYPE, SCHEMA, DIGEST, SLOT, STEP, CAUSES, UNDOES, ROUND, REASON, BY, WORKFLOW_VERSION,
-     TRACEPARENT)
+     MIGRATES, TRACEPARENT)
 )  # fmt: skip
 _NUMBERS_MOST = {ATTEMPT: 1 << 31, NOT_BEFORE: 1 << 62, REJECTS: 1 << 62}
 
