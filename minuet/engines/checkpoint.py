@@ -120,33 +120,42 @@ class Checkpoints:
         over = part.table.over()
         await self._bury(part, over)
         while part.table.dirty:
-            offsets = await self._write(part, list(part.table.dirty))
+            offsets = await self._write(part, list(part.table.dirty), position)
             if not self._owner.coordinates or not await self._foreign(part, offsets):
                 break
         if not part.live:
             return
-        self._log.commit({part.number: position})
-        part.committed = position
+        if part.committed != position:
+            self._commit(part, position)
         part.table.cool()
         await self._tombstones(part, over)
         if part.live and not part.overtaken:
             part.store.save(part.next_row, position, part.table.log_time)
 
-    async def _write(self, part: Partition, keys: list[str]) -> list[int]:
-        """Write the rows of these sagas and return their offsets once all are acked."""
+    def _commit(self, part: Partition, position: int) -> None:
+        part.committed = position
+        self._log.commit({part.number: position})
+
+    async def _write(self, part: Partition, keys: list[str], position: int) -> list[int]:
+        """Write the rows of these sagas and return their offsets once all are acked.
+
+        Where the log can, the position that they cover is committed together with them.
+        """
         try:
-            return await self._rows(part, keys)
+            return await self._rows(part, keys, position)
         except BaseException:
             part.table.dirty.update(dict.fromkeys(keys))  # they may not be stored
             raise
 
-    async def _rows(self, part: Partition, keys: list[str]) -> list[int]:
+    async def _rows(self, part: Partition, keys: list[str], position: int) -> list[int]:
         acks = _Acks()
         for start in range(0, len(keys), SLICE):
             for key, row in part.table.pack(keys[start : start + SLICE]):
                 if self._owner.coordinates:
                     self._owner.append(part, acks.expect(self._composer.row(part.number, key, row)))
             await asyncio.sleep(0)
+        if self._log.atomic and part.live:
+            self._commit(part, position)
         return await acks.all(part)
 
     async def _foreign(self, part: Partition, offsets: list[int]) -> bool:
@@ -154,10 +163,9 @@ class Checkpoints:
         own = set(offsets)
         end = max(own, default=part.next_row - 1) + 1
         gaps = [o for o in range(part.next_row, end) if o not in own]
-        if gaps:
-            await self._theirs(part, gaps[0], gaps[-1] + 1, own)
+        theirs = bool(gaps) and await self._theirs(part, gaps[0], gaps[-1] + 1, own)
         part.next_row = end
-        return bool(gaps)
+        return theirs
 
     async def _theirs(
         self, part: Partition, start: int, end: int | None, own: Container[int] = ()

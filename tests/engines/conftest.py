@@ -10,8 +10,17 @@ from minuet.engines.disk_stores import DiskStores
 from tests.engines import memory_world, native_world
 from tests.engines.world import Play
 
+REAL = pytest.mark.kafka
 
-@pytest.fixture(params=["memory", "disk", pytest.param("native", marks=pytest.mark.kafka)])
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "disk",
+        pytest.param("native", marks=REAL),
+        pytest.param("transactional", marks=REAL),
+    ]
+)
 def play(request: pytest.FixtureRequest) -> Play:
     """Plays a story on one of the logs, and with rows on disk."""
     if request.param == "memory":
@@ -19,4 +28,7 @@ def play(request: pytest.FixtureRequest) -> Play:
     if request.param == "disk":
         stores = DiskStores(request.getfixturevalue("tmp_path"), {}, most=0)
         return partial(memory_world.play, stores=stores)
-    return partial(native_world.play, request.getfixturevalue("kafka"))
+    kafka = request.getfixturevalue("kafka")
+    if request.param == "transactional":
+        return partial(native_world.play_in_transactions, kafka)
+    return partial(native_world.play, kafka)
