@@ -69,6 +69,15 @@ SLOW = (
     Figure("slow.slow_saga_ms", "the slow one", "ms", "the saga whose handler slept"),
 )  # fmt: skip
 
+REPEATS = (
+    Figure("repeats.repeated_percent", "handlers run again", "%",
+           "of all runs, when the one worker is killed at 40 % of them; median of the runs"),
+    Figure("repeats.sagas", "sagas", "", "on the log before the worker starts"),
+    Figure("repeats.wrong.effective_twice", "effective twice", "sagas", "of all runs; none may"),
+    Figure("repeats.wrong.ended_twice", "ended twice", "sagas", "of all runs; must be none"),
+    Figure("repeats.wrong.differing", "rows that differ", "", "of all runs; must be none"),
+)  # fmt: skip
+
 
 def value(found: dict[str, Any], figure: Figure) -> str:
     """A figure as text: three digits, or all before the point; empty where it is not known."""

@@ -66,6 +66,11 @@ class Child:
                 self._process.wait(STOP_S)
                 return last
 
+    def kill(self) -> None:
+        """End it at once, by SIGKILL, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait(STOP_S)
+
     def __enter__(self) -> Self:
         return self
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import blake2b
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
 REFERENCE = "reference"
+NOTE = 33  # bytes of a line that says: this ran
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Workload:
         file: JSON lines of begin events, taken round and round; not for the reference saga.
         wait_ms: how long every step waits before it answers.
         slow_saga: the saga whose first step waits `slow_ms` instead.
+        noted: a file to which each run of a step adds a line, `NOTE` bytes long; empty for none.
     """
 
     workflow: str = REFERENCE
@@ -42,6 +47,7 @@ class Workload:
     wait_ms: int = 0
     slow_saga: str = ""
     slow_ms: int = 0
+    noted: str = ""
 
     def on(self, topics: str) -> Workflow:
         """Return the workflow on topics of that name."""
@@ -53,6 +59,12 @@ class Workload:
         if self.wait_ms or self.slow_saga:
             steps = {
                 name: replace(step, function=self._waiting(step.function, found.saga))
+                for name, step in steps.items()
+            }
+        if self.noted:
+            note = _notes(Path(self.noted))
+            steps = {
+                name: replace(step, function=_noting(name, step.function, note))
                 for name, step in steps.items()
             }
         return replace(found, spec=replace(found.spec, name=topics), steps=steps)
@@ -81,6 +93,24 @@ class Workload:
             return await function(**arguments)
 
         return waiting
+
+
+def _notes(file: Path) -> Callable[[bytes], object]:
+    """Return what adds a line to a file; a line that was added outlives the process."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    return partial(os.write, descriptor)
+
+
+def _noting(name: str, function: Callable[..., Any], note: Callable[[bytes], object]) -> Any:
+    """Return an async step that notes each of its runs first: the same events, the same line."""
+
+    async def noting(**arguments: Any) -> Any:
+        events = [repr(value) for value in arguments.values() if isinstance(value, Event)]
+        run = blake2b("|".join((name, *events)).encode(), digest_size=NOTE // 2)
+        note(run.hexdigest().encode() + b"\n")
+        return await function(**arguments)
+
+    return noting
 
 
 def _lines(file: Path) -> list[str]:

@@ -45,6 +45,7 @@ Examples:
                                              restore so many rows
   minuet bench --parallel                    two processes and one
   minuet bench --slow                        beside one that sleeps
+  minuet bench --repeats                     what a kill makes run again
 """
 _PARALLEL_SAGAS = 6_000
 _SLOW_S = 20
@@ -60,6 +61,7 @@ class _Wish:
     ended: int
     parallel: bool
     slow: bool
+    repeats: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -88,6 +90,9 @@ def bench(  # noqa: PLR0913  (Typer wants a parameter for each option)
         bool, typer.Option("--parallel", help="Two processes against one.")
     ] = False,
     slow: Annotated[bool, typer.Option("--slow", help="Sagas beside a slow one.")] = False,
+    repeats: Annotated[
+        bool, typer.Option("--repeats", help="Kill a busy worker, and count what ran again.")
+    ] = False,
     bootstrap: Annotated[
         str,
         typer.Option(metavar="HOST:PORT", help="Another broker; the bench's topics are deleted."),
@@ -100,14 +105,16 @@ def bench(  # noqa: PLR0913  (Typer wants a parameter for each option)
     from minuet.bench.measures import Size
     from minuet.bench.workload import Workload
 
-    if bool(live or ended) + parallel + slow > 1:
-        message = "--live/--ended, --parallel and --slow are benches of their own: take one"
+    if bool(live or ended) + parallel + slow + repeats > 1:
+        message = (
+            "--live/--ended, --parallel, --slow and --repeats are benches of their own: take one"
+        )
         raise UsageError(message)
     folder = project_folder(project)
     events = file or folder / "examples" / f"{workflow}.jsonl"
     size = Size(sagas, runs, one_by_one, rate, open_loop)
     workload = Workload(workflow, str(project or ""), str(events))
-    wish = _Wish(workload, size, live, ended, parallel, slow)
+    wish = _Wish(workload, size, live, ended, parallel, slow, repeats)
     other = connection(bootstrap, project) if bootstrap else None
     with _place(other, folder) as place, _stages() as stage:
         found = rounded(_run(wish, place, stage))
@@ -115,14 +122,15 @@ def bench(  # noqa: PLR0913  (Typer wants a parameter for each option)
         print_json(found)
     else:
         _print(found)
-    if not found.get("verify", {"ok": True})["ok"]:
+    wrong = any(found.get("repeats", {}).get("wrong", {}).values())
+    if wrong or not found.get("verify", {"ok": True})["ok"]:
         raise typer.Exit(1)
 
 
 def _run(wish: _Wish, place: Place, stage: Stage) -> dict[str, Any]:
-    from minuet.bench import measures, scale, stored
+    from minuet.bench import measures, repeats, scale, stored
 
-    if not (wish.live or wish.ended or wish.parallel or wish.slow):
+    if not (wish.live or wish.ended or wish.parallel or wish.slow or wish.repeats):
         return measures.measure(place, wish.workload, wish.size, stage)
     before = measures.load()
     found: dict[str, Any]
@@ -130,6 +138,8 @@ def _run(wish: _Wish, place: Place, stage: Stage) -> dict[str, Any]:
         found = {"parallel": scale.parallel(place, _PARALLEL_SAGAS, stage)}
     elif wish.slow:
         found = {"slow": scale.slow(place, _SLOW_S, stage)}
+    elif wish.repeats:
+        found = {"repeats": repeats.measure(place, stage=stage)}
     else:
         found = {"restore": stored.measure(place, wish.live, wish.ended, stage)}
     return {**found, "load": measures.loads(before)}
@@ -175,6 +185,7 @@ def _print(found: dict[str, Any]) -> None:
         "restore": figures.STORED,
         "parallel": figures.PARALLEL,
         "slow": figures.SLOW,
+        "repeats": figures.REPEATS,
     }
     table = Table("", "", "", "what was measured", box=None, pad_edge=False)
     table.columns[1].justify = "right"

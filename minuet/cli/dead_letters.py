@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,13 +14,13 @@ from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
-from minuet.duration import parse_ms
 from minuet.errors import UsageError
 from minuet.event.record import SCHEMA_PREFIX
 from minuet.inspection.letters import Found, Letter, Wanted, find, letters
 from minuet.inspection.sandbox import Decoded, decode
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.spans import moment
 from minuet.spec import project as projects
 
 _LIST = """List dead letters, the youngest first: records that could not be handled.
@@ -67,7 +65,8 @@ def list_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     project: ProjectOption = None,
 ) -> None:
     """Print the youngest dead letters."""
-    wanted = Wanted(step, category, saga, _moment(since), limit)
+    begin = moment(since, "--since")
+    wanted = Wanted(step, category, saga, begin.ms if begin else 0, limit)
     spec = projects.load(workflow, project).spec
     with progress_bar("reading dead letters", quiet=json) as bar:
         found = letters(connection(bootstrap, project), spec, wanted, bar)
@@ -103,22 +102,6 @@ def show(
         typer.echo(line)
     if raw is not None:
         typer.echo(f"{found.size:,} bytes written to {raw}")
-
-
-def _moment(text: str) -> int:
-    """What `--since` means, ms since 1970; 0 when nothing was said."""
-    if not text:
-        return 0
-    try:
-        return int(time.time() * 1000) - parse_ms(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"--since {text}: say a length of time such as 2h, or 2026-11-24T10:00:00Z"
-        raise UsageError(message) from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _write(file: Path, value: bytes) -> None:

@@ -37,9 +37,9 @@ from minuet.publish import batch as batches
 from minuet.publish.batch import Batch, Terms
 from minuet.publish.envelope import Envelope
 from minuet.publish.rejects import Rejects
-from minuet.publish.where import Where
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
+from minuet.where import Where
 
 _HELP = """Publish events from JSON lines or CSV; each line is validated, good ones go through.
 

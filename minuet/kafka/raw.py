@@ -26,13 +26,18 @@ class Raw:
     headers: tuple[tuple[str, bytes], ...]
 
 
-def raw_snapshot(connection: Connection, topic: str, start: Mapping[int, int]) -> Iterator[Raw]:
-    """Each record of `topic` from these offsets up to the high watermark of now.
+def raw_snapshot(
+    connection: Connection,
+    topic: str,
+    start: Mapping[int, int],
+    until: Mapping[int, int] | None = None,
+) -> Iterator[Raw]:
+    """Each record of `topic` from these offsets up to those, or to the high watermark of now.
 
     Raises:
         BrokerError: the broker cannot be reached, or sends nothing more.
     """
-    return (raw_of(message) for message in snapshot(connection, topic, start))
+    return (raw_of(message) for message in snapshot(connection, topic, start, until))
 
 
 def raw_at(connection: Connection, topic: str, partition: int, offset: int) -> Raw | None:

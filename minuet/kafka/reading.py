@@ -54,7 +54,10 @@ def missing(connection: Connection, topic: str) -> UsageError:
 
 
 def snapshot(
-    connection: Connection, topic: str, start: Mapping[int, int] | None = None
+    connection: Connection,
+    topic: str,
+    start: Mapping[int, int] | None = None,
+    until: Mapping[int, int] | None = None,
 ) -> Iterator[Message]:
     """Each record of `topic` up to the high watermark of now.
 
@@ -62,6 +65,7 @@ def snapshot(
         connection: where to read.
         topic: what to read.
         start: partition -> first offset; without it every partition from its beginning.
+        until: partition -> the offset before which it ends, if that is earlier.
 
     Raises:
         BrokerError: the broker cannot be reached, or sends nothing more.
@@ -71,7 +75,7 @@ def snapshot(
         start = dict.fromkeys(partitions(connection, topic), OFFSET_BEGINNING)
     consumer = connection.consumer(**{"enable.partition.eof": True})
     try:
-        ends = _ends(connection, consumer, topic, start)
+        ends = _ends(connection, consumer, topic, start, until or {})
         consumer.assign([TopicPartition(topic, number, start[number]) for number in ends])
         heard = monotonic()
         while ends:
@@ -115,12 +119,17 @@ def record_of(message: Message) -> Record:
 
 
 def _ends(
-    connection: Connection, consumer: Consumer, topic: str, start: Mapping[int, int]
+    connection: Connection,
+    consumer: Consumer,
+    topic: str,
+    start: Mapping[int, int],
+    until: Mapping[int, int],
 ) -> dict[int, int]:
-    """The high watermark of each partition that has something to read."""
+    """Where each partition ends that has something to read."""
     ends = {}
     for number, first in start.items():
-        _, end = bounds(connection, consumer, topic, number)
+        _, high = bounds(connection, consumer, topic, number)
+        end = min(high, until.get(number, high))
         if end > max(first, 0):
             ends[number] = end
     return ends

@@ -27,7 +27,7 @@ from minuet.publish.publisher import DELIVERY_MS
 from minuet.publish.rejects import Rejects
 from minuet.publish.resume import Marks
 from minuet.publish.source import Row
-from minuet.publish.where import Where
+from minuet.where import Where
 
 # Larger batches for a file than for single events: nobody waits for one line's acknowledgement.
 SETTINGS: Mapping[str, object] = {"linger.ms": 20, "message.timeout.ms": DELIVERY_MS}

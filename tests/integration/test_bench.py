@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from minuet.bench import figures, scale, stored
+from minuet.bench import figures, repeats, scale, stored
 from minuet.bench.place import other_broker
 from minuet.kafka.connection import Connection
 
@@ -79,3 +79,12 @@ def test_sagas_beside_a_slow_one_are_compared(kafka: str) -> None:
         found = {"slow": scale.slow(place, 3, slow_ms=500)}
     assert all(figures.value(found, figure) for figure in figures.SLOW)
     assert found["slow"]["slow_saga_ms"] >= 500
+
+
+def test_what_a_kill_makes_run_again_is_counted(kafka: str) -> None:
+    with other_broker(Connection(kafka)) as place:
+        found = repeats.measure(place, runs=1, sagas=400)
+    assert found["steps"] == 380 * 4 + 20 * 5
+    assert found["killed_at_percent"][0] >= 40
+    assert found["wrong"] == {"effective_twice": 0, "ended_twice": 0, "differing": 0}
+    assert all(figures.value({"repeats": found}, figure) for figure in figures.REPEATS)

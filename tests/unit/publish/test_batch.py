@@ -17,7 +17,7 @@ from minuet.publish.batch import Batch, Tally, Terms
 from minuet.publish.envelope import Envelope
 from minuet.publish.rejects import Rejects
 from minuet.publish.source import Row, read_json_lines
-from minuet.publish.where import Where
+from minuet.where import Where
 from tests.unit.publish.order import OrderPlaced, line
 
 ENVELOPE = Envelope("orders", "order_id", [OrderPlaced], Codec([OrderPlaced], LocalRegistry()))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from minuet.errors import ContractError, UsageError
 from minuet.event.model import Event
-from minuet.publish.where import Where
+from minuet.where import Where, Wheres
 
 
 class Channel(Enum):
@@ -94,3 +94,22 @@ def test_an_answer_that_is_no_truth_refuses_the_event() -> None:
     where = Where("tags[0]", Placed)  # of an empty list nothing is known before
     with pytest.raises(ContractError, match="neither true nor false"):
         where.holds(PLACED)
+
+
+class Paid(Event):
+    total: Annotated[Decimal, Field(max_digits=12, decimal_places=2)]
+    receipt: str
+
+
+def test_of_many_types_those_are_asked_that_have_all_its_fields() -> None:
+    wheres = Wheres("total > 10.0 && items > 0", {"Placed": Placed, "Paid": Paid})
+    assert wheres.types == {"Placed"}
+    assert wheres.holds("Placed", PLACED)
+    assert not wheres.holds("Paid", Paid(total=Decimal("99.00"), receipt="r"))
+    assert Wheres("total > 10.0", {"Placed": Placed, "Paid": Paid}).types == {"Placed", "Paid"}
+
+
+def test_a_condition_that_no_type_can_answer_is_refused_for_the_nearest_one() -> None:
+    with pytest.raises(UsageError, match="Paid has no field items"):
+        Wheres("receipt == 'r' && total > 1.0 && items > 0 && items < 3",
+               {"Channelless": Event, "Paid": Paid})  # fmt: skip

@@ -8,6 +8,7 @@ false. What only an event's own values make wrong (a division by zero) refuses t
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -101,6 +102,42 @@ class Where:
             if not isinstance(found, bool):
                 reason = "it says neither true nor false: compare it with something"
                 raise _refusal(self.expression, 1, reason)
+
+
+class Wheres:
+    """A condition over events of many types: it is asked of those that have all its fields.
+
+    Args:
+        expression: in CEL.
+        models: type name -> the events' class.
+
+    Attributes:
+        types: the names of those that it is asked of; no other event is wanted.
+
+    Raises:
+        UsageError: it can be right for none of them; says where it is wrong for the nearest one.
+    """
+
+    def __init__(self, expression: str, models: Mapping[str, type[Event]]) -> None:
+        self._by_type: dict[str, Where] = {}
+        wrong: dict[str, UsageError] = {}
+        for name, model in models.items():
+            try:
+                self._by_type[name] = Where(expression, model)
+            except UsageError as error:
+                wrong[name] = error
+        if not self._by_type:
+            words = set(re.findall(r"\w+", expression))
+            raise wrong[max(wrong, key=lambda name: len(words & set(models[name].model_fields)))]
+        self.types = frozenset(self._by_type)
+
+    def holds(self, name: str, event: Event) -> bool:
+        """Whether an event of the type `name` fulfils the condition.
+
+        Raises:
+            ContractError: it cannot be told for this event.
+        """
+        return name in self._by_type and self._by_type[name].holds(event)
 
 
 def _refusal(expression: str, column: int, reason: str) -> UsageError:
