@@ -225,7 +225,7 @@ class Checkpoints:
         for state in over:
             trouble = Trouble("early", f"no saga {state.saga_id} began within the time allowed")
             for entry in state.held:
-                self._letters.write(part, state.saga_id, entry, trouble, acks.awaited())
+                self._letters.write(part, state.saga_id, entry, trouble, written=acks.awaited())
         await acks.all(part)
 
     async def _tombstones(self, part: Partition, over: list[State]) -> None:

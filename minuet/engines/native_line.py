@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -279,7 +280,8 @@ class Line:
 
         Positions further on rest on these rows: they are not committed either.
         """
-        self._producer.poll(0)
+        with suppress(KafkaException):  # a fatal error comes out of every call
+            self._producer.poll(0)
         waiting = [self._queue.popleft() for _ in range(len(self._queue))]
         positions = sum(isinstance(item, int) for item in waiting)
         self._queue.extend(item for item in waiting if not isinstance(item, int))

@@ -104,7 +104,7 @@ async def in_turn(places: asyncio.Semaphore, items: AsyncIterator[T]) -> AsyncIt
 
 async def nothing() -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
     """Yield no rows."""
-    none: tuple[()] = ()
+    none: Sequence[Sequence[tuple[bytes, bytes | None, int]]] = ()
     for rows in none:
         yield rows
 
