@@ -82,7 +82,8 @@ class Partition:
         storing: held while it is checkpointed.
         overtaken: a row of an owner that is further on was passed over: the store may not say that
             it is known.
-        committed: the position last committed; `next_row`: where the next own row should land.
+        committed: the position last handed over to be committed; `next_row`: where the next own
+            row should land.
     """
 
     plan: Plan

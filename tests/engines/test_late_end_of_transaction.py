@@ -26,6 +26,7 @@ from minuet.kafka.offsets import committed
 from minuet.kafka.reading import snapshot
 from tests.engines.native_world import NativeWorld
 from tests.engines.raw_transactions import Coordinator, Standing
+from tests.engines.test_contract_edges import stored
 from tests.engines.world import OPTIONS
 
 pytestmark = pytest.mark.kafka
@@ -167,6 +168,7 @@ class Meddling(NativeWorld):
         super().__init__(bootstrap, options=replace(OPTIONS, guarantee="transactional"))
         self.coordinator = Coordinator(bootstrap)
         self.answers: list[int] = []  # to late ends
+        self._left = iter(range(HITS))
         self.replaced: list[str] = []
 
     def log(self, group: str, client_id: str) -> Log:
@@ -175,9 +177,9 @@ class Meddling(NativeWorld):
             group=group, reads_from=self.spec.name, client_id=client_id, guarantee="transactional",
         )  # fmt: skip
 
-    @property
-    def left(self) -> bool:
-        return len(self.answers) < HITS
+    def takes_one(self) -> bool:
+        """Whether one more is to be hit; each line asks on a thread of its own."""
+        return next(self._left, None) is not None
 
     def late(self, producer: Meddled, *, commit: bool, standing: Standing | None = None) -> None:
         at = standing or self.coordinator.standing(producer.name)
@@ -200,8 +202,7 @@ class Meddling(NativeWorld):
         for number in range(0, len(SAGAS), 4):
             await self.ask(*SAGAS[number : number + 4])
             await self.ended(*SAGAS[number : number + 4])
-        parts = worker.loop.parts.values()
-        await self.until(lambda: all(p.committed == p.position for p in parts))
+        await self.until(lambda: stored(self))
         assert await self.verify() == len(SAGAS)
         live = self.table()
         await self.stop(worker)
@@ -255,7 +256,7 @@ def test_an_end_right_before_our_own_changes_nothing_or_is_noticed(
 ) -> None:
     class Before(Meddling):
         def before_end(self, producer: Meddled) -> None:
-            if self.left and producer.topics:
+            if producer.topics and self.takes_one():
                 assert producer.flush(10) == 0
                 self.late(producer, commit=commit)
 
@@ -271,7 +272,7 @@ def test_a_commit_amid_our_records_makes_the_first_of_them_stand_twice_at_most(k
     class Amid(Meddling):
         def amid(self, producer: Meddled, topic: str) -> None:
             second = topic == self.spec.log_topic and topic in producer.topics
-            if self.left and second and not producer.hit:
+            if second and not producer.hit and self.takes_one():
                 producer.hit = True
                 assert producer.flush(10) == 0
                 self.late(producer, commit=True)
@@ -289,7 +290,7 @@ def test_who_got_no_answer_to_a_commit_is_replaced_and_its_late_end_refused(kafk
         refusals: list[int] = []  # noqa: RUF012
 
         def after_end(self, producer: Meddled) -> None:
-            if self.left and producer.topics:
+            if producer.topics and self.takes_one():
                 self.before = self.coordinator.standing(producer.name)
                 self.was = producer
                 self.answers.append(0)
@@ -314,7 +315,7 @@ def test_a_connection_lost_during_a_commit_replaces_the_producer_and_says_nothin
 ) -> None:
     class Disturbed(Meddling):
         def before_end(self, producer: Meddled) -> None:
-            if self.left:
+            if self.takes_one():
                 self.answers.append(0)
                 producer.heard(KafkaError(KafkaError._TRANSPORT))
 
