@@ -173,9 +173,9 @@ class Transactions:
                 self._sink.failed(append, describe(why), final=True)
 
     def _taken(self, line: Line) -> None:
-        if self._lines.get(line.number) is not line:
-            return
         _LOG.warning("partition %s: another worker writes for it", line.number)
+        if self._lines.get(line.number) is not line:
+            return  # it is known already
         del self._lines[line.number]
         self._sink.lost([line.number])
         self.rejoin(line.number)

@@ -138,6 +138,7 @@ class Meddled:
         self._producer, self.name, self.heard, self._world = producer, name, heard, world
         self.topics: list[str] = []  # of what was produced in this transaction
         self.hit = False  # this transaction
+        self.positions = 0  # that go with it
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._producer, name)
@@ -147,8 +148,12 @@ class Meddled:
         raise AssertionError(message)
 
     def begin_transaction(self) -> None:
-        self.topics, self.hit = [], False
+        self.topics, self.hit, self.positions = [], False, 0
         self._producer.begin_transaction()
+
+    def send_offsets_to_transaction(self, *arguments: Any) -> None:
+        self.positions += 1
+        self._producer.send_offsets_to_transaction(*arguments)
 
     def produce(self, topic: str, *arguments: Any, **more: Any) -> None:
         self._world.amid(self, topic)
