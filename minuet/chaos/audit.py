@@ -21,7 +21,7 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.reading import snapshot
 from minuet.simulation.history import NEVER, Told, told
-from minuet.simulation.judge import judge_sagas
+from minuet.simulation.judge import judge_sagas, slots_of
 from minuet.simulation.outside import Effect
 from minuet.spec.model import Spec
 
@@ -112,6 +112,8 @@ def audit(
         for key, saga in sagas.items():
             lives.sagas.append((saga.records[0].time, saga.ended_at))
             judge(spec, saga, done.pop(key, []) if ledger else None, found)
+    if not acked:
+        found.violates("lost: nothing was acknowledged, so that nothing was tried")
     for key in sorted(set(acked) - begun):
         found.lost += 1
         found.violates(f"lost: {key} was acknowledged, and is not on the log")
@@ -138,8 +140,10 @@ def judge(spec: Spec, saga: Told, rows: Sequence[Row] | None, found: Audit) -> N
     effects = [Effect(0, row.effect, row.key) for row in rows or ()]
     for violation in judge_sagas(spec, {saga.key: saga}, effects):
         found.violates(str(violation))
-    if saga.ends and rows is not None:
-        for text in (*_not_done(spec, saga, rows), *_left(saga, rows)):
+    if rows is not None:
+        texts = [*_not_done(spec, saga, rows), *_groundless(spec, saga, rows)]
+        texts += [*_undone(saga, rows), *(_left(saga, rows) if saga.ends else ())]
+        for text in texts:
             found.violates(f"effect: {saga.key}: {text}")
 
 
@@ -151,6 +155,29 @@ def _not_done(spec: Spec, saga: Told, rows: Sequence[Row]) -> Iterator[str]:
     for slot, said in saga.answers.items():
         if said.type in have_effects and slot not in keys:
             yield f"the log says {said.type}, and the ledger has no effect under {slot}"
+
+
+def _groundless(spec: Spec, saga: Told, rows: Sequence[Row]) -> Iterator[str]:
+    """What was done under a key that no events on the log give to any step."""
+    slots = {slot for slot, _ in slots_of(spec, saga)}
+    for row in rows:
+        if row.key not in slots:
+            yield f"{row.effect} was done under {row.key}, and nothing on the log asks for it"
+
+
+def _undone(saga: Told, rows: Sequence[Row]) -> Iterator[str]:
+    """What was undone otherwise than the log says."""
+    by_key = {row.key: row for row in rows}
+    outcomes = {outcome.id: outcome.slot for outcome in saga.outcomes}
+    for undoes, undone in saga.undone.items():
+        by, done = by_key.get(undone.slot), by_key.get(outcomes.get(undoes, ""))
+        if by is not None and done is not None and by.undoes != done.reference:
+            yield f"{by.effect} was to undo {done.reference}, and undid {by.undoes or 'nothing'}"
+    undone_by_log = {outcomes.get(undoes, "") for undoes in (*saga.requests, *saga.undone)}
+    taken_back = {row.undoes for row in rows}
+    for slot, row in by_key.items():
+        if row.reference in taken_back and slot in saga.answers and slot not in undone_by_log:
+            yield f"{row.effect} was undone, and nobody asked for it"
 
 
 def _left(saga: Told, rows: Sequence[Row]) -> Iterator[str]:

@@ -29,6 +29,7 @@ COMMANDS = {
     "ingest": "Take events as CloudEvents over HTTP, until Ctrl-C or SIGTERM.",
     "worker": "Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.",
     "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
+    "rebuild": "Drop a workflow's table and make it anew from the log, then verify it.",
     "chaos": "Run a workflow on a real Kafka while workers and broker are killed, and audit it.",
     "simulate": "Run a workflow in virtual time, with faults drawn from a seed, many seeds over.",
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",

@@ -13,6 +13,7 @@ from types import FrameType, TracebackType
 
 from minuet.cli.restarts import GiveUp, Restarts
 
+KILLED = 128 + signal.SIGKILL
 _INTERRUPTED = 130
 _LOOK_S = 0.05
 _STOP_MOST_S = 60.0  # after being told; a clean stop has bounds that are shorter in sum
@@ -55,11 +56,14 @@ class Processes:
 
     Args:
         commands: one for each child.
-        explained: asked at each death whether something is known of its cause.
+        explained: asked at each death, with the process and its exit code, whether something is
+            known of its cause.
     """
 
     def __init__(
-        self, commands: Sequence[Sequence[str]], explained: Callable[[], bool] = lambda: False
+        self,
+        commands: Sequence[Sequence[str]],
+        explained: Callable[[int, int], bool] = lambda pid, code: False,
     ) -> None:
         self._children = [_Child(number, one) for number, one in enumerate(commands, 1)]
         self._explained = explained
@@ -142,7 +146,7 @@ class Processes:
             return None
         now = time.monotonic()
         again = child.restarts.died(
-            code, lived_s=now - child.started, now=now, explained=self._explained()
+            code, lived_s=now - child.started, now=now, explained=self._explained(process.pid, code)
         )
         if isinstance(again, GiveUp):
             self._code = max(self._code, code if code == 2 else 1)

@@ -133,10 +133,13 @@ def _counts(tally: Tally) -> dict[str, Any]:
         "seeds": tally.seeds,
         "sagas": tally.sagas,
         "events": tally.events,
+        "cpu_s": round(tally.cpu_s, 1),
+        "events_per_cpu_s": tally.events_per_s,
         "effects": tally.effects,
         "ends": dict(sorted(tally.ends.items())),
         "faults": dict(sorted(tally.hits.items())),
         "deaths_at_work": tally.at_work,
+        "seeds_with_rows_on_disk": tally.on_disk,
         "seeds_with_few_faults": tally.weak,
         "failed": {str(seed): found for seed, found in tally.failed.items()},
     }
@@ -146,6 +149,7 @@ def _told(workflow: str, tally: Tally) -> Iterator[str]:
     ends = ", ".join(f"{count:,} {end}" for end, count in tally.ends.most_common())
     yield f"{workflow}: {tally.seeds:,} seeds, {tally.sagas:,} sagas ({ends})"
     yield f"  {tally.events:,} events on the log, {tally.effects:,} effects carried out"
+    yield f"  {tally.cpu_s:.1f} s of CPU: {tally.events_per_s:,} events/s on one core"
     yield "  " + ", ".join(f"{count:,} {kind}" for kind, count in tally.hits.most_common())
     yield f"  {tally.at_work:,} deaths and silences of workers hit sagas in flight"
     for seed, found in sorted(tally.failed.items()):

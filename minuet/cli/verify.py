@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from minuet.cli.anew import Wanted, make_anew, person_of, told
 from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.outside import from_outside
@@ -35,9 +37,12 @@ outside that says another saga than its key is counted and named: some producer 
 With --ledger, what services say they did is held against the log too: every effect once, what \
 failed undone, nothing else. Effects of sagas that go on are counted, not judged.
 
-Exit 1 when there is a difference; each is printed field by field.
+Exit 1 when there is a difference; each is printed field by field. With --repair the sagas whose \
+rows differ are made anew from the log, as by `minuet rebuild`, and all is verified once more.
 
 Example: minuet verify orders
+
+minuet verify orders --repair
 
 minuet verify orders --ledger http://127.0.0.1:8099
 """
@@ -49,7 +54,7 @@ def register(app: typer.Typer) -> None:
     app.command("verify", help=_HELP)(verify_workflow)
 
 
-def verify_workflow(
+def verify_workflow(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
     ledger: Annotated[
         str, typer.Option("--ledger", metavar="URL", help="Where services say what they did.")
@@ -58,6 +63,9 @@ def verify_workflow(
         str,
         typer.Option("--sagas", metavar="PREFIX", help="Of the ledger only sagas that begin so."),
     ] = "",
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make anew the sagas whose rows differ.")
+    ] = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -67,15 +75,63 @@ def verify_workflow(
     place = connection(bootstrap, project)
     with progress_bar("reading the log", quiet=json) as show:
         report = verify(place, loaded.spec, show, _key(loaded, place))
+    repaired = None
+    if repair and not report.ok:
+        repaired = _repaired(loaded, place, report, quiet=json)
+        report = repaired.report
     effects = verify_effects(place, loaded.spec, ledger, sagas=sagas) if ledger else None
     if json:
         more = {} if effects is None else {"ledger": effects.as_dict()}
+        more |= {} if repaired is None else {"repaired": repaired.as_dict()}
         print_json({**report.as_dict(), **more})
     else:
-        for line in (*describe(report), *(describe_effects(effects) if effects else ())):
+        before = repaired.lines if repaired else []
+        after = describe_effects(effects) if effects else ()
+        for line in (*before, *describe(report), *after):
             typer.echo(line)
     if not report.ok or (effects is not None and not effects.ok):
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Repaired:
+    """What was repaired, in lines and as data, and what a comparison says after it."""
+
+    report: Report
+    lines: list[str]
+    differed: int
+    by_worker: bool
+
+    def as_dict(self) -> dict[str, object]:
+        """As plain data."""
+        return {"differed": self.differed, "done": self.by_worker}
+
+
+def _repaired(loaded: Workflow, place: Connection, report: Report, *, quiet: bool) -> _Repaired:
+    """Have made anew what differs, and compare once more."""
+    spec, made, differed = loaded.spec, [], report.differing
+    person = person_of("", f"verify --repair: {report.differing} differences")
+    for partition, sagas in _differing(report).items():
+        with progress_bar(f"making partition {partition} anew", quiet=quiet) as show:
+            wanted = Wanted(sagas, (partition,))
+            made.append(make_anew(place, spec, wanted, person, show))
+    lines = [line for each in report.differences[:_SHOWN_MOST] for line in _difference(each)]
+    lines += [told(spec, each) for each in made]
+    by_worker = all(each.by_worker for each in made)
+    if by_worker:
+        with progress_bar("reading the log", quiet=quiet) as bar:
+            report = verify(place, spec, bar, _key(loaded, place))
+    return _Repaired(report, lines, differed, by_worker)
+
+
+def _differing(report: Report) -> dict[int, tuple[str, ...]]:
+    """The sagas that differ, by partition; none named where there are too many to be kept."""
+    found: dict[int, dict[str, None]] = {}
+    for each in report.differences:
+        found.setdefault(each.partition, {})[each.saga] = None
+    if report.differing > len(report.differences):
+        return dict.fromkeys(range(report.partitions), ())
+    return {partition: tuple(sagas) for partition, sagas in found.items()}
 
 
 def _key(workflow: Workflow, place: Connection) -> Callable[[Record], str]:

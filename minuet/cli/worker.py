@@ -9,13 +9,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from minuet.cli.arguments import WorkflowArgument, offer_units
+from minuet.cli.arguments import GuaranteeName, WorkflowArgument, offer_units
 from minuet.cli.common import (
     BootstrapOption,
     JsonOption,
@@ -58,13 +57,6 @@ Examples:
 """
 
 _LOG = logging.getLogger("minuet.worker")
-
-
-class GuaranteeName(StrEnum):
-    """What may be typed behind --guarantee."""
-
-    AT_LEAST_ONCE = "at-least-once"
-    TRANSACTIONAL = "transactional"
 
 
 def register(app: typer.Typer) -> None:

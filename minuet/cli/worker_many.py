@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from minuet.cli.processes import Died, Processes
+from minuet.cli.processes import KILLED, Died, Processes
 from minuet.cli.restarts import WRONG_SETTING, GiveUp
 from minuet.cli.worker_one import Wish
 from minuet.engines.crash_memory import CrashMemory
@@ -25,9 +25,10 @@ def run_many(wish: Wish, count: int, *, logs: Sequence[str], project: Path | Non
     state = wish.assignment.state
     memory = CrashMemory(state) if state is not None else None
 
-    def explained() -> bool:
+    def explained(pid: int, code: int) -> bool:
+        by_itself = () if code == KILLED else (pid,)
         with suppress(OSError):
-            return memory is not None and bool(memory.learn()[1])
+            return memory is not None and bool(memory.learn(by_itself)[1])
         return False
 
     ours = uuid4().hex

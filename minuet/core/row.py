@@ -15,6 +15,9 @@ from minuet.core.binary import add_bytes, add_text, number, read_number
 from minuet.core.plan import Plan
 from minuet.core.state import Entry, Incident, Place, State, Status, Tries
 
+# The row of a saga of which no record was folded. Nobody writes it but to have what was written
+# before it count no more.
+BLANK = b"\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
 _PLACES = {place.value: place for place in Place}
 
 ROW_SCHEMA: dict[str, Any] = {
@@ -262,6 +265,11 @@ def unpack(plan: Plan, saga_id: str, row: bytes) -> State:
         key = incident.pop("key")
         state.incidents[key] = Incident(**incident)
     return state
+
+
+def is_blank(row: bytes) -> bool:
+    """Whether the row says that nothing is known of its saga, whatever stood there before."""
+    return row == BLANK
 
 
 def peek(row: bytes) -> tuple[int, Status, int, bool]:

@@ -13,14 +13,14 @@ from typing import Any, Protocol
 
 from minuet.core.plan import Plan
 from minuet.core.state import State
+from minuet.core.table import Table
 from minuet.engines.flow import Flow
 from minuet.engines.log import Log, Position, Unreadable
 from minuet.engines.partition import Partition
 from minuet.engines.row_store import RowStores
+from minuet.engines.turns import TURNS, Turns
 from minuet.errors import UsageError
 from minuet.event.record import Record
-
-SLICE = 200  # live sagas asked before others get their turn
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -44,6 +44,13 @@ class Owner(Protocol):
         """Say and run what is due in a saga."""
 
 
+class Mending(Protocol):
+    """What assignments want of rebuilds."""
+
+    def is_whole(self, part: Partition) -> bool:
+        """Whether nothing is left to be made anew; else it is begun, and `reached` follows."""
+
+
 class Listening(Protocol):
     """What assignments want of calls."""
 
@@ -63,16 +70,21 @@ class Assignments:
         flow: what is read before the rows are there waits in it.
         calls: of restored partitions.
         stores: where rows are kept.
+        rebuilds: what must be whole before anything is done.
+        turns: for how long others wait.
     """
 
-    def __init__(
-        self, owner: Owner, log: Log, flow: Flow, calls: Listening, stores: RowStores
-    ) -> None:
+    def __init__(  # noqa: PLR0913  (one seam each)
+        self, owner: Owner, log: Log, flow: Flow, calls: Listening, stores: RowStores,
+        rebuilds: Mending, turns: Turns = TURNS,
+    ) -> None:  # fmt: skip
+        self._rebuilds = rebuilds
         self._owner = owner
         self._stores = stores
         self._log = log
         self._flow = flow
         self._calls = calls
+        self._turns = turns
 
     def assigned(self, positions: Mapping[int, Position]) -> None:
         """Begin with new partitions: load their rows, then read on from the last commit."""
@@ -102,32 +114,47 @@ class Assignments:
 
     def restored_yet(self, part: Partition) -> None:
         """Begin to act, once all is folded that stood in the log at first."""
-        if not part.restored and part.position >= part.high:
+        if part.restored or part.position < part.high:
+            return
+        if self._rebuilds.is_whole(part):
             part.restored = True
             self._calls.follow(part)
             self._owner.spawn(self._begin(part))
 
     async def _restore(self, part: Partition) -> None:
-        rows = 0
-        async for chunk in self._log.rows(part.number, part.store.start):
-            if not part.live:
-                return
-            for key, row, offset in chunk:
-                part.table.load(key.decode(), row)
-                part.next_row = offset + 1
-            rows += len(chunk)
+        known = part.store.log_time
+        rows = await self._load(part)
+        if part.live and known and part.table.may_have_missed(known):
+            _LOG.info("partition %s: its rows on disk are too old: all are read", part.number)
+            part.store.forget()
+            part.table = Table(self._owner.plan, part.store.rows)
+            rows = await self._load(part)
+        if not part.live:
+            return
         part.table.loaded()
-        if part.table.log_end > part.high:
-            await self._refuse_another_log(part)
+        if part.table.log_end > part.high:  # a row that counts no more may have said so
+            await self._refuse_another_log(part, part.table.reach())
         _LOG.info("partition %s: %s rows loaded, reading on from %s to %s",
                   part.number, rows, part.position, part.high)  # fmt: skip
         if part.live:
             self._catch_up(part)
 
-    async def _refuse_another_log(self, part: Partition) -> None:
+    async def _load(self, part: Partition) -> int:
+        """Read the rows that the store does not know; returns how many."""
+        rows = 0
+        async for chunk in self._log.rows(part.number, part.store.start):
+            if not part.live:
+                break
+            for key, row, offset in chunk:
+                part.table.load(key.decode(), row)
+                part.next_row = offset + 1
+            rows += len(chunk)
+        return rows
+
+    async def _refuse_another_log(self, part: Partition, known: int) -> None:
         """Stop where rows know more than the log has: its events would be taken for known ones."""
         high = await self._log.high_watermark(part.number)  # it has gone on meanwhile, perhaps
-        spec, known = self._owner.plan.spec, part.table.log_end
+        spec = self._owner.plan.spec
         if known > high:
             message = (
                 f"{spec.table_topic} knows partition {part.number} of {spec.log_topic} up to "
@@ -146,9 +173,9 @@ class Assignments:
 
     async def _begin(self, part: Partition) -> None:
         """Ask each live row what is due (rule 2)."""
-        for count, state in enumerate(part.table.live()):
+        for count, state in enumerate(part.table.live(), 1):
             if not part.live:
                 return
             self._owner.act(part, state)
-            if count % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
+            await self._turns.taken(count)
+        self._rebuilds.is_whole(part)

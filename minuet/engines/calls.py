@@ -16,12 +16,12 @@ from minuet.core.plan import Plan
 from minuet.core.state import State
 from minuet.engines.log import Append, Log
 from minuet.engines.partition import Partition, Run
+from minuet.engines.turns import TURNS, Turns
 from minuet.event.record import NOT_BEFORE, SLOT, STEP, Headers
 from minuet.settings.worker import Options
 from minuet.spec.model import DELAYS, Spec
 
 LOOK_S = 60.0  # between two looks for sagas whose call was lost
-SLICE = 200  # sagas looked at before others get their turn
 SHORTEST_MS = min(DELAYS.values())
 
 
@@ -49,13 +49,18 @@ class Calls:
         log: where calls come from.
         options: how many timers are kept in memory.
         clock: ms since 1970.
+        turns: for how long others wait.
     """
 
-    def __init__(self, actor: Actor, log: Log, options: Options, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, actor: Actor, log: Log, options: Options, clock: Callable[[], int],
+        turns: Turns = TURNS,
+    ) -> None:  # fmt: skip
         self._actor = actor
         self._log = log
         self._most = options.timers
         self._clock = clock
+        self._turns = turns
         self._spec: Spec = actor.plan.spec
         self._looking: dict[Partition, asyncio.TimerHandle] = {}
 
@@ -122,10 +127,9 @@ class Calls:
 
     async def _looked(self, part: Partition) -> None:
         """Ask every saga that waits: what is overdue was not called."""
-        for count, state in enumerate(part.table.live()):
+        for count, state in enumerate(part.table.live(), 1):
             if not part.live:
                 return
             if state.tries:
                 self._actor.act(part, state)
-            if count % SLICE == SLICE - 1:
-                await asyncio.sleep(0)
+            await self._turns.taken(count)

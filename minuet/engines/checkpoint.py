@@ -14,17 +14,17 @@ import logging
 from collections.abc import Callable, Container, Coroutine, Iterable
 from typing import Any, Protocol
 
-from minuet.core.row import peek
+from minuet.core.row import BLANK, peek
 from minuet.core.state import State
 from minuet.engines.compose import Composer, Trouble
 from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Log
 from minuet.engines.partition import Partition
+from minuet.engines.turns import TURNS, Turns
 from minuet.errors import BrokerError
 from minuet.settings.worker import Options
 
 PATIENCE_S = 1.0  # with partitions whose rows are not acked; then the others go on
-SLICE = 200  # rows packed before others get their turn: about 5 ms
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -54,16 +54,19 @@ class Checkpoints:
         composer: makes the rows' records.
         letters: writes dead letters.
         options: how often.
+        turns: for how long others wait.
     """
 
     def __init__(
-        self, owner: Owner, log: Log, composer: Composer, letters: Letters, options: Options
-    ) -> None:
+        self, owner: Owner, log: Log, composer: Composer, letters: Letters, options: Options,
+        turns: Turns = TURNS,
+    ) -> None:  # fmt: skip
         self._owner = owner
         self._log = log
         self._composer = composer
         self._letters = letters
         self._options = options
+        self._turns = turns
         self._records = 0
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
@@ -101,7 +104,7 @@ class Checkpoints:
             free = [p for p in self._owner.parts.values() if not p.storing.locked()]
             if len(free) < len(self._owner.parts):
                 self._some.set()  # some topic is slow: look again, but do not wait for it
-            under_way = [self._owner.spawn(self._one(part)) for part in free]
+            under_way = [self._owner.spawn(self._one(p)) for p in free if _is_due(p)]
             if under_way:
                 await asyncio.wait(under_way, timeout=PATIENCE_S)
 
@@ -111,12 +114,11 @@ class Checkpoints:
 
     async def _one(self, part: Partition) -> None:
         async with part.storing:
-            changed = part.position != part.committed or part.table.dirty
-            if part.restored and part.live and changed:
+            if _is_due(part):
                 await self._store(part)
 
     async def _store(self, part: Partition) -> None:
-        position = min([part.position, *part.letters])
+        position = min([part.position, *part.letters, *part.rebuilding])
         over = part.table.over()
         await self._bury(part, over)
         while part.table.dirty:
@@ -149,11 +151,12 @@ class Checkpoints:
 
     async def _rows(self, part: Partition, keys: list[str], position: int) -> list[int]:
         acks = _Acks()
-        for start in range(0, len(keys), SLICE):
-            for key, row in part.table.pack(keys[start : start + SLICE]):
+        every = self._turns.every
+        for start in range(0, len(keys), every):
+            for key, row in part.table.pack(keys[start : start + every]):
                 if self._owner.coordinates:
                     self._owner.append(part, acks.expect(self._composer.row(part.number, key, row)))
-            await asyncio.sleep(0)
+            await self._turns.over()
         if self._log.atomic and part.live:
             self._commit(part, position)
         return await acks.all(part)
@@ -184,16 +187,34 @@ class Checkpoints:
                 if offset in own:
                     continue
                 some, key = True, raw.decode()
-                if row is not None and peek(row)[0] >= part.position:
+                if _log_offset(row) >= part.position:
                     part.overtaken = True
                 if part.table.get(key) is not None:
                     part.table.dirty[key] = None
-                elif row is not None and peek(row)[0] < part.position:
+                elif row is not None and _log_offset(row) < part.position:
                     self._owner.append(
                         part, acks.expect(self._composer.row(part.number, key, None))
                     )
         await acks.all(part)
         return some
+
+    async def renew(self, part: Partition, keys: list[str], gone: list[str]) -> None:
+        """Write rows of these sagas so that they count whatever stands before them, and remove
+        the rows of those that are gone. A crash in between leaves sagas of which nothing is known:
+        who asked for it sees to it that it is done again before anything else.
+        """
+        async with part.storing:
+            blanks = await self._append(part, [(key, BLANK) for key in (*keys, *gone)])
+            rest = await self._append(part, [(key, None) for key in gone])
+            rows = await self._write(part, keys)
+            if part.live:
+                await self._foreign(part, [*blanks, *rest, *rows])
+
+    async def _append(self, part: Partition, rows: list[tuple[str, bytes | None]]) -> list[int]:
+        acks = _Acks()
+        for key, row in rows:
+            self._owner.append(part, acks.expect(self._composer.row(part.number, key, row)))
+        return await acks.all(part)
 
     async def _look_forever(self) -> None:
         """Look behind the own rows every so often: where nothing happens, no gap would tell."""
@@ -242,6 +263,22 @@ class Checkpoints:
         offsets = await acks.all(part)
         if offsets and await self._foreign(part, offsets):
             self.count(0)  # somebody else's rows stood between: ours are written again
+
+
+def _log_offset(row: bytes | None) -> int:
+    """How far a row has the log; what is no row, not at all."""
+    try:
+        return -1 if row is None else peek(row)[0]
+    except IndexError:
+        return -1
+
+
+def _is_due(part: Partition) -> bool:
+    """Whether a checkpoint would change anything, and may: what is not known of a saga whose row
+    cannot be read must not be stored.
+    """
+    changed = part.position != part.committed or bool(part.table.dirty)
+    return part.restored and part.live and changed and not part.table.unreadable
 
 
 class _Acks:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from minuet.event.record import TYPE, Headers
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # nobody changes one, but freezing them all takes its time
 class Stored:
     """A record as it stands in a partition."""
 

@@ -139,15 +139,16 @@ def value_name(schema_and_value: bytes, size: int = -1) -> str:
     return f"value:{known.hexdigest()}"
 
 
-def suspects(file: Path) -> list[str]:
-    """Return what a dead process may have died of, by its journal.
+def suspects(file: Path) -> tuple[list[str], bool]:
+    """Return what a dead process may have died of, by its journal, and whether it was at work.
 
     What was being decoded, or was on the CPU of the loop's thread, and what ran in other threads;
-    when there was none of that, all that was in flight: something it began may have killed.
+    when there was none of that, all that was in flight: something it began may have killed. Only
+    the loop's thread is known to have worked, and not waited.
     """
     raw = file.read_bytes()
     if len(raw) < _SIZE:
-        return []
+        return [], False
     current, size = struct.unpack_from("II", raw)
     flying = [raw[at : at + _ENTRY] for at in range(2 * _ENTRY, _VALUE_AT, _ENTRY) if raw[at]]
     found = [_read(entry) for entry in flying if entry[-1]]
@@ -155,7 +156,8 @@ def suspects(file: Path) -> list[str]:
         found.append(value_name(raw[_VALUE_AT : _VALUE_AT + min(size, VALUE_MOST)], size))
     elif current:
         found.append(_read(raw[_ENTRY * current : _ENTRY * (current + 1)]))
-    return list(dict.fromkeys(found or [_read(entry) for entry in flying]))
+    names = dict.fromkeys(found or [_read(entry) for entry in flying])
+    return list(names), bool(size or current)
 
 
 def _read(entry: bytes) -> str:

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from minuet.engines.crash_journal import Journal, suspects
 from minuet.errors import UsageError
 
 DEATHS_MOST = 3
+ALONE_MOST = 3  # deaths of a run alone, where it only waited and the process was killed perhaps
 FORGET_S = 3600.0  # what did not kill for so long is suspected no more
 LOCK_S = 2.0  # a worker that is stopped with the lock must not stop the others
 _JOURNAL = ".running"
@@ -32,17 +33,20 @@ class Suspect:
     Args:
         deaths: how often.
         at: the last time, s since 1970.
-        alone: no other that often suspected was there the last time.
+        alone: how often no other that often suspected was there, once it was often enough.
+        certain: the last of these was no SIGKILL, or it was at work then: a SIGKILL comes from
+            outside, and hits whatever waits for a service just then.
     """
 
     deaths: int
     at: float
-    alone: bool
+    alone: int = 0
+    certain: bool = True
 
     @property
     def quarantined(self) -> bool:
         """Whether it killed often enough, and it is known to be what killed."""
-        return self.deaths >= DEATHS_MOST and self.alone
+        return self.deaths >= DEATHS_MOST and self.alone >= (1 if self.certain else ALONE_MOST)
 
 
 class CrashMemory:
@@ -80,14 +84,19 @@ class CrashMemory:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return Journal(file)
 
-    def learn(self) -> tuple[dict[str, Suspect], list[str]]:
-        """Read the journals of the dead; return all suspects, and the names that were added to."""
+    def learn(self, by_itself: Container[int] = ()) -> tuple[dict[str, Suspect], list[str]]:
+        """Read the journals of the dead; return all suspects, and the names that were added to.
+
+        Args:
+            by_itself: processes that are known to have died of something else than a SIGKILL.
+        """
         with self._locked():
             known, added = self._load(), list[str]()
             for file in sorted(self.folder.glob(f"*{_JOURNAL}")):
                 if _is_dead(file):
-                    names = suspects(file)
-                    known = _blame(known, names, self._now())
+                    names, at_work = suspects(file)
+                    certain = at_work or int(file.name.partition("-")[0]) in by_itself
+                    known = _blame(known, names, self._now(), certain=certain)
                     added += names
                     file.unlink()
             if added:
@@ -131,13 +140,18 @@ class CrashMemory:
             yield
 
 
-def _blame(known: Mapping[str, Suspect], names: list[str], now: float) -> dict[str, Suspect]:
+def _blame(
+    known: Mapping[str, Suspect], names: list[str], now: float, *, certain: bool = True
+) -> dict[str, Suspect]:
     """Count a death for each that was there."""
     blamed = dict(known)
-    deaths = {name: known[name].deaths + 1 if name in known else 1 for name in names}
-    often = sum(count >= DEATHS_MOST for count in deaths.values())
-    for name, count in deaths.items():
-        blamed[name] = Suspect(count, now, often == 1 and count >= DEATHS_MOST)
+    before = {name: known.get(name, Suspect(0, now)) for name in names}
+    often = sum(one.deaths + 1 >= DEATHS_MOST for one in before.values())
+    for name, one in before.items():
+        if often == 1 and one.deaths + 1 >= DEATHS_MOST:
+            blamed[name] = Suspect(one.deaths + 1, now, one.alone + 1, certain)
+        else:
+            blamed[name] = Suspect(one.deaths + 1, now, one.alone, one.certain)
     return blamed
 
 

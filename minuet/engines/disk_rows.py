@@ -4,15 +4,18 @@ Keys are a letter and the saga's id: `l` for rows that are not at rest, `r` for 
 that a restart need not look at sagas that are over. A row `l` covers an older row `r`. The key `m`
 has what the rows are good for, and is written together with rows: after a crash, of the process or
 of the machine, the folder is what it was at some moment before.
+
+Beside the folder lies a file whose lock says who has it: unlike RocksDB's own it is held while the
+folder is deleted, too, so that nobody finds half of one.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,8 @@ from rocksdict import (
 )
 
 from minuet.core.row import peek
-from minuet.errors import UsageError
+from minuet.engines.folder_lock import FolderLock
+from minuet.errors import MinuetError, UsageError
 
 BATCH = 1_000  # changes that wait in memory before they are written
 PAGE = 500  # rows that an iteration takes at once; it holds nothing open between pages
@@ -35,6 +39,10 @@ _CACHE = 4 << 20  # of blocks read, for all partitions together
 _FILES = 32  # held open, for each partition
 _META = b"m"
 _LIVE, _REST, _AFTER_LIVE = b"l", b"r", b"m"
+
+_CORRUPT = "Corruption"  # how RocksDB's errors begin that speak of bytes; others may pass
+
+_LOG = logging.getLogger("minuet.worker")
 
 _cache: list[Cache] = []
 
@@ -66,12 +74,14 @@ class DiskRows:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # rows hold what events say
-            self._db: Rdict | None = Rdict(str(folder), options=_options())
-        except Exception as refused:  # the only one that rocksdict raises
-            raise OSError(str(refused)) from refused
         self._changes: dict[bytes, bytes | None] = {}
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = FolderLock(folder.with_name(f"{folder.name}.lock"))
+        try:
+            self._db: Rdict | None = _opened(folder)
+        except OSError:
+            self._lock.release()
+            raise
 
     def __len__(self) -> int:
         if self._db is None:
@@ -88,7 +98,12 @@ class DiskRows:
     def _get(self, key: bytes) -> bytes | None:
         if key in self._changes:
             return self._changes[key]
-        found: bytes | None = self._db.get(key) if self._db is not None else None
+        if self._db is None:
+            return None
+        try:
+            found: bytes | None = self._db.get(key)
+        except Exception as refused:
+            raise self._lost(refused) from refused
         return found
 
     def put(self, key: str, row: bytes) -> None:
@@ -128,8 +143,7 @@ class DiskRows:
         after = letter
         while self._db is not None:
             self._write()
-            items: Iterator[tuple[Any, Any]] = self._db.items(from_key=after)
-            page = list(islice(items, PAGE))
+            page = self._page(self._db, after)
             for key, row in page:
                 if key[:1] != letter:
                     return
@@ -137,6 +151,21 @@ class DiskRows:
             if len(page) < PAGE:
                 return
             after = page[-1][0] + b"\x00"
+
+    def _page(self, db: Rdict, after: bytes) -> list[tuple[bytes, bytes]]:
+        """Read some rows; nothing that would keep the folder open outlives this."""
+        found: Any = db.iter()
+        page: list[tuple[bytes, bytes]] = []
+        try:
+            found.seek(after)
+            while len(page) < PAGE and found.valid():
+                page.append((found.key(), found.value()))
+                found.next()
+            found.status()  # it ends at what it cannot read as if there were nothing more
+        except Exception as refused:
+            del found
+            raise self._lost(refused) from refused
+        return page
 
     def save(self, meta: Meta) -> None:
         """Write what the rows are good for, together with all rows before it."""
@@ -152,17 +181,48 @@ class DiskRows:
             return None
 
     def close(self) -> None:
-        """Write what waits, and let others have the folder."""
-        if self._db is not None:
+        """Write what waits, and let others have the folder.
+
+        What a full disk does not take is left out: the rows are good for no less without it.
+        """
+        if self._db is None:
+            return
+        try:
             self._write()
-            self._db.close()
-            self._db = None
+        except UsageError as full:
+            _LOG.warning("%s", full)
+        self._shut(self._db)
+        self._lock.release()
 
     def destroy(self) -> None:
         """Close it, and delete the folder."""
+        if self._db is not None:
+            self._shut(self._db)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._lock.release()
+
+    def clear(self) -> None:
+        """Delete all rows, and keep the folder."""
+        if self._db is not None:
+            self._shut(self._db)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._db = _opened(self.folder)
+
+    def _shut(self, db: Rdict) -> None:
         self._changes.clear()
-        self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._db = None
+        try:
+            db.close()
+        except Exception as refused:  # as of a full disk: it is closed nevertheless
+            _LOG.warning("rows in %s: %s", self.folder, refused)
+
+    def _lost(self, refused: Exception) -> MinuetError:
+        """Delete what cannot be read: it is only a memory of what stands in the topic."""
+        self.destroy()
+        return MinuetError(
+            f"rows in {self.folder} cannot be read ({refused}): they are deleted, and the next "
+            "start reads them from their topic; if it happens again, look after the disk"
+        )
 
     def _write_some(self) -> None:
         if len(self._changes) >= BATCH:
@@ -187,6 +247,26 @@ class DiskRows:
             )
             raise UsageError(message) from refused
         self._changes.clear()
+
+
+def _opened(folder: Path) -> Rdict:
+    """Open a folder; one whose bytes are no good is deleted, and made anew."""
+    try:
+        return _tried(folder)
+    except OSError as refused:
+        if not str(refused).startswith(_CORRUPT):
+            raise
+        _LOG.warning("rows in %s cannot be read (%s): deleted", folder, refused)
+    shutil.rmtree(folder)
+    return _tried(folder)
+
+
+def _tried(folder: Path) -> Rdict:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)  # rows hold what events say
+        return Rdict(str(folder), options=_options())
+    except Exception as refused:  # the only one that rocksdict raises
+        raise OSError(str(refused)) from refused
 
 
 def _options() -> Options:

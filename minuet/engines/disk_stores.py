@@ -18,7 +18,7 @@ from minuet.core.row import ROW_SCHEMA
 from minuet.core.rows import MemoryRows, Rows
 from minuet.engines.disk_rows import DiskRows, Meta
 from minuet.engines.row_store import RowStore
-from minuet.errors import UsageError
+from minuet.errors import MinuetError, UsageError
 
 FOLDERS_MOST = 8  # of one partition: workers that slept while they had it, and the one that has it
 
@@ -52,6 +52,12 @@ class DiskStores:
         self._open.add(store)
         return store
 
+    def scratch(self, partition: int) -> RowStore:
+        """Return an empty store beside the one of a partition."""
+        store = DiskStore(self, partition, None)
+        self._open.add(store)
+        return store
+
     def closed(self, store: DiskStore) -> None:
         """Note that a store needs no memory any more."""
         self._open.discard(store)
@@ -63,8 +69,8 @@ class DiskStores:
             UsageError: there is none to be had.
         """
         for rows in self._free(partition):
-            rows.destroy()
-            return DiskRows(rows.folder)
+            rows.clear()
+            return rows
         message = (
             f"no folder for the rows of partition {partition} can be opened in {self._folder}: "
             "name another one with --state, or keep more rows in memory (`rows`)"
@@ -73,7 +79,11 @@ class DiskStores:
 
     def _found(self, partition: int, high: int) -> tuple[DiskRows, Meta] | None:
         for rows in self._free(partition, there=True):
-            meta = rows.meta()
+            try:
+                meta = rows.meta()
+            except MinuetError as lost:
+                _LOG.warning("%s", lost)
+                continue
             if meta and meta.identity == self.identity and meta.position <= high:
                 return rows, meta
             _LOG.info("rows in %s are not of this log: deleted", rows.folder)
@@ -119,12 +129,25 @@ class DiskStore:
         if self._disk is not None:
             self._disk.save(Meta(self._stores.identity, start, position, log_time))
 
+    def forget(self) -> None:
+        """Begin anew: what was found is no good after all."""
+        if self._disk is not None:
+            self._disk.destroy()
+        self._disk, self._rows = None, MemoryRows()
+        self.start = self.log_time = 0
+
     def close(self) -> None:
         """Let others have the folder."""
         self._closed = True
         self._stores.closed(self)
         if self._disk is not None:
             self._disk.close()
+
+    def discard(self) -> None:
+        """Delete what is on disk."""
+        self.close()
+        if self._disk is not None:
+            self._disk.destroy()
 
     def __len__(self) -> int:
         return len(self._rows)

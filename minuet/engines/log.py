@@ -168,6 +168,15 @@ class Log(Protocol):
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows as (key, row or None, offset), in chunks, to `end` or the end of now."""
 
+    def history(
+        self, partition: int, start: int, end: int
+    ) -> AsyncIterator[Sequence[Record | Unreadable]]:
+        """Read the log beside the group between two offsets, in chunks; what is gone is left out.
+
+        Raises:
+            BrokerError: the broker does not say.
+        """
+
     async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
         """Read single records of the log as they are, by offset; what is gone is left out.
 

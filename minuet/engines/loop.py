@@ -27,10 +27,12 @@ from minuet.engines.gates import BreakerView, Gates
 from minuet.engines.letters import Letters
 from minuet.engines.log import Append, Log, Position, Unreadable
 from minuet.engines.partition import NOWHERE, Partition, Run
+from minuet.engines.rebuilds import Rebuilds
 from minuet.engines.row_store import MemoryStores, RowStores
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
 from minuet.engines.timers import Timers
+from minuet.engines.turns import TURNS, Turns
 from minuet.engines.unit import Unit
 from minuet.errors import BrokerError
 from minuet.event.record import TYPE, Record
@@ -50,6 +52,7 @@ class Loop:
         options: bounds and intervals.
         seed: of the jitter; None for a random one.
         stores: where rows are kept.
+        turns: for how long a look through many sagas keeps others waiting.
     """
 
     def __init__(  # noqa: PLR0913  (one seam each)
@@ -61,6 +64,7 @@ class Loop:
         options: Options = DEFAULTS,
         seed: int | None = None,
         stores: RowStores | None = None,
+        turns: Turns = TURNS,
     ) -> None:
         self.unit = unit
         self.plan: Plan = compile_plan(unit.workflow.spec)
@@ -76,15 +80,18 @@ class Loop:
         jitter = random.Random(seed).random
         self._letters = Letters(self, log, composer)
         self._saying = Saying(self, composer, self._letters, clock, jitter, self._inline_types())
-        self._checkpoints = Checkpoints(self, log, composer, self._letters, options)
+        self._checkpoints = Checkpoints(self, log, composer, self._letters, options, turns)
         self._flow = Flow(log, self.parts, options.window)
         self._gates = Gates(self, unit, options, clock)
-        self._calls = Calls(self, log, options, clock)
+        self._calls = Calls(self, log, options, clock, turns)
         timers = Timers(self, log, self._calls, clock)
         hands = Hands(self._saying, self._flow, timers, self._gates)
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
         rows = MemoryStores() if stores is None else stores
-        self._assignments = Assignments(self, log, self._flow, self._calls, rows)
+        self._rebuilds = Rebuilds(self, log, rows, self._checkpoints, turns)
+        self._assignments = Assignments(
+            self, log, self._flow, self._calls, rows, self._rebuilds, turns
+        )
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _inline_types(self) -> frozenset[str]:
@@ -134,7 +141,7 @@ class Loop:
             self._acting.stopping = True
             self._flow.pause(self.parts.values())
             self._acting.runner.drop_waiting()
-            await self._drain()
+            await self._acting.runner.drained(self._options.grace_s)
             await self._last_checkpoint()
             self._end_all()  # first, or leaving the group would ask for one more
             await self._log.close()
@@ -151,12 +158,6 @@ class Loop:
             async with asyncio.timeout(self._options.grace_s):
                 self._checkpoints.stop()
                 await self._checkpoints.now(list(self.parts.values()))
-
-    async def _drain(self) -> None:
-        waited = 0.0
-        while self._acting.runner.active and waited < self._options.grace_s:
-            await asyncio.sleep(0.02)
-            waited += 0.02
 
     def abandon(self) -> None:
         """End as a crash does: store nothing, say nothing, finish nothing."""
@@ -212,7 +213,7 @@ class Loop:
         for record in records:
             if isinstance(record, Record):
                 touched[record.key] = part.fold(record)
-            elif self.coordinates:
+            elif not self._rebuilds.asked(part, record) and self.coordinates:
                 part.letters.add(record.offset)
                 self._saying.unreadable(part, record)
         self.folded += len(records)
@@ -221,6 +222,8 @@ class Loop:
         if part.restored:
             for state in touched.values():
                 self.act(part, state)
+            if part.table.unreadable:
+                self._rebuilds.is_whole(part)
         self._assignments.restored_yet(part)
         self._acting.weigh()
 
@@ -296,7 +299,7 @@ class Loop:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside everything else; a failure stops the worker."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task

@@ -11,13 +11,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from minuet.engines import virtual_time
 from minuet.engines.log import Append, Position, Sink, Unreadable
 from minuet.engines.memory_calls import MemoryCalls
 from minuet.engines.memory_way import Way
 from minuet.engines.model_broker import ModelBroker, as_bytes
+from minuet.event.record import Record
 
 BATCH = 50  # records read at once, at most
-ROWS_BATCH = 100
+ROWS_BATCH = 20  # so that much happens while the rows of a few sagas are read
 
 
 @dataclass(slots=True)
@@ -48,7 +50,6 @@ class MemoryLog:
         self.name = name
         self.gone = asyncio.Event()
         self._broker = broker
-        self._way = Way(broker)
         self._table = table
         self._group = broker.group(group)
         self._commits = broker.group(reads_from)
@@ -62,7 +63,8 @@ class MemoryLog:
     async def open(self, sink: Sink) -> None:
         """Join the group and begin to read."""
         self._sink = sink
-        self._loop = asyncio.get_running_loop()
+        self._loop = virtual_time.running()
+        self._way = Way(self._broker, self._loop)
         self._broker.readers.append(self)
         self._group.join(self)
 
@@ -219,10 +221,20 @@ class MemoryLog:
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks."""
         there = self._broker.standing(self._table, partition, start, end)
-        for at in range(0, len(there), ROWS_BATCH):
+        while there:
             await self._way.there_and_back("rows")
-            chunk = there[at : at + ROWS_BATCH]
+            some = self._broker.some(ROWS_BATCH)
+            chunk, there = there[:some], there[some:]
             yield [(stored.key, stored.value, stored.offset) for stored in chunk]
+
+    async def history(
+        self, partition: int, start: int, end: int
+    ) -> AsyncIterator[Sequence[Record | Unreadable]]:
+        """Read the log beside the group."""
+        low = self._broker.lows.get((self._broker.log, partition), 0)
+        for at in range(max(start, low), end, ROWS_BATCH):
+            await self._way.there_and_back("history")
+            yield self._broker.read(partition, at, min(at + ROWS_BATCH, end))
 
     async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
         """Read single records of the log."""

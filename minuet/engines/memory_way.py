@@ -11,22 +11,25 @@ import math
 from collections.abc import Callable
 
 from minuet.engines.model_broker import TIE_S, ModelBroker
+from minuet.engines.virtual_time import VirtualTime
 
 
 class Way:
-    """The way of one member; made before there is a loop.
+    """The way of one member.
 
     Args:
         broker: at its other end; draws how long all takes.
+        time: in which it takes so long.
 
     Attributes:
         silent: nothing comes or goes for now; `dead`: never again.
     """
 
-    def __init__(self, broker: ModelBroker) -> None:
+    def __init__(self, broker: ModelBroker, time: VirtualTime) -> None:
         self.silent = False
         self.dead = False
         self._broker = broker
+        self._time = time
         self._lanes: dict[object, float] = {}
         self._cuts: dict[object, float] = {}
         self._held: list[Callable[[], None]] = []
@@ -36,15 +39,15 @@ class Way:
         if self.silent:
             self._held.append(lambda: self.out(lane, arrive))
         elif not self.dead:
-            asyncio.get_running_loop().call_at(self._when(lane), self._reach, lane, arrive)
+            self._time.at(self._when(lane), self._reach, lane, arrive)
 
     def back(self, lane: object, arrive: Callable[[], None]) -> None:
         """Send to the member, who may be silent or dead by then."""
-        asyncio.get_running_loop().call_at(self._when(lane), self._arrive, arrive)
+        self._time.at(self._when(lane), self._arrive, arrive)
 
     async def there_and_back(self, lane: object) -> None:
         """Wait for one way there and back."""
-        there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        there: asyncio.Future[None] = self._time.create_future()
 
         def answer() -> None:
             if not there.done():
@@ -56,7 +59,7 @@ class Way:
     def cut(self) -> None:
         """End here: of each lane that is torn, what arrives after some moment of now is lost."""
         self.dead = True
-        now, broker = asyncio.get_running_loop().time(), self._broker
+        now, broker = self._time.time(), self._broker
         for lane, last in self._lanes.items():
             if broker.between(0, 1) < broker.faults.torn:
                 self._cuts[lane] = broker.between(now, last)
@@ -69,7 +72,7 @@ class Way:
             one()
 
     def _reach(self, lane: object, arrive: Callable[[], None]) -> None:
-        if self.dead and asyncio.get_running_loop().time() > self._cuts.get(lane, math.inf):
+        if self.dead and self._time.time() > self._cuts.get(lane, math.inf):
             self._broker.hits["torn"] += 1
         else:
             arrive()
@@ -82,6 +85,6 @@ class Way:
 
     def _when(self, lane: object) -> float:
         earliest = self._lanes.get(lane, 0.0) + TIE_S
-        when = max(asyncio.get_running_loop().time() + self._broker.latency_s(), earliest)
+        when = max(self._time.time() + self._broker.latency_s(), earliest)
         self._lanes[lane] = when
         return when

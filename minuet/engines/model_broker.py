@@ -88,7 +88,10 @@ class ModelBroker:
 
     def records(self, topic: str, partition: int) -> list[Stored]:
         """Return what stands in a partition."""
-        return self._topics.setdefault(topic, [[] for _ in range(self.partitions)])[partition]
+        there = self._topics.get(topic)
+        if there is None:
+            there = self._topics[topic] = [[] for _ in range(self.partitions)]
+        return there[partition]
 
     def compact(self, topic: str) -> None:
         """Remove what a later record of the same key has replaced; offsets stay."""
@@ -119,8 +122,11 @@ class ModelBroker:
 
     def takes(self, topic: str, key: bytes, value: bytes | None, headers: Headers) -> bool:
         """Return whether a record is not too large for its topic."""
+        most = self.limits.get(topic)
+        if most is None:
+            return True
         size = sum(len(name) + len(raw) for name, raw in headers) + len(key) + len(value or b"")
-        return size <= self.limits.get(topic, size)
+        return size <= most
 
     def store(
         self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers

@@ -15,10 +15,11 @@ from confluent_kafka import KafkaException
 from minuet.engines.log import Append, Sink, Unreadable
 from minuet.engines.native_calls import CallReader
 from minuet.engines.native_member import LEAVE_S, Member
-from minuet.engines.native_reading import in_turn, nothing, stored_rows
+from minuet.engines.native_reading import in_turn, nothing, stored_records, stored_rows
 from minuet.engines.native_records import raw
 from minuet.engines.native_transactions import Transactions
 from minuet.engines.native_writing import Writer
+from minuet.event.record import Record
 from minuet.kafka.connection import Connection
 from minuet.kafka.picking import pick
 from minuet.settings.worker import Guarantee
@@ -129,6 +130,12 @@ class KafkaLog:
         if self._transactions is not None and self._transactions.knows(partition, start, end):
             return nothing()  # a gap between own rows is the end of an own transaction
         return in_turn(self._loading, stored_rows(self._connection, place, start, end))
+
+    def history(
+        self, partition: int, start: int, end: int
+    ) -> AsyncIterator[Sequence[Record | Unreadable]]:
+        """Read the log in chunks, with a consumer of its own."""
+        return stored_records(self._connection, (self._topic, partition), start, end)
 
     async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
         """Read single records of the log, with a consumer of its own.

@@ -15,8 +15,10 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from minuet.engines.native_records import lasts
+from minuet.engines.log import Unreadable
+from minuet.engines.native_records import by_partition, lasts
 from minuet.errors import BrokerError
+from minuet.event.record import Record
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.patience import patiently
 from minuet.kafka.reading import is_of_group
@@ -68,6 +70,28 @@ async def stored_rows(
     Raises:
         BrokerError: the broker does not say where they end, or sends nothing more.
     """
+    async for messages in _stored(connection, place, start, end):
+        yield [
+            (message.key() or b"", message.value(), message.offset() or 0) for message in messages
+        ]
+
+
+async def stored_records(
+    connection: Connection, place: tuple[str, int], start: int, end: int
+) -> AsyncIterator[Sequence[Record | Unreadable]]:
+    """Read the records of one partition of the log between two offsets.
+
+    Raises:
+        BrokerError: the broker does not say where they end, or sends nothing more.
+    """
+    async for messages in _stored(connection, place, start, end):
+        yield [record for read in by_partition(messages).values() for record in read.records]
+
+
+async def _stored(
+    connection: Connection, place: tuple[str, int], start: int, end: int | None
+) -> AsyncIterator[Sequence[Message]]:
+    """Read the messages of one partition, without what is none of them."""
     consumer = connection.consumer(**_ROWS)
     partition = TopicPartition(*place)
     try:
@@ -87,7 +111,7 @@ async def stored_rows(
             silent_s = 0.0 if position > before else silent_s + time.monotonic() - asked
             if silent_s > STALLED_S:
                 raise _stalled(connection, place, position, end)
-            yield _rows_before(end, messages)
+            yield _before(end, messages)
     except KafkaException as failure:
         raise connection.error(failure) from failure
     finally:
@@ -127,13 +151,9 @@ def _position(messages: Iterable[Message]) -> int:
     return position
 
 
-def _rows_before(
-    end: int, messages: Iterable[Message]
-) -> Sequence[tuple[bytes, bytes | None, int]]:
+def _before(end: int, messages: Iterable[Message]) -> Sequence[Message]:
     return [
-        (message.key() or b"", message.value(), offset)
-        for message in messages
-        if message.error() is None and (offset := message.offset() or 0) < end
+        message for message in messages if message.error() is None and (message.offset() or 0) < end
     ]
 
 

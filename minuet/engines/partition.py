@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from minuet.core.due import FOREVER, Ahead, Slot
@@ -82,6 +83,10 @@ class Partition:
         storing: held while it is checkpointed.
         overtaken: a row of an owner that is further on was passed over: the store may not say that
             it is known.
+        rebuilding: offsets of requests to make the table anew that are not fulfilled yet; nothing
+            is committed past them.
+        shadow: folds each record into a table beside this one, which is made from the log's
+            beginning; `tail` are those that wait for it.
         committed: the position last handed over to be committed; `next_row`: where the next own
             row should land.
     """
@@ -106,6 +111,9 @@ class Partition:
     read_through: int = 0
     overdue: dict[str, None] = field(default_factory=dict)
     letters: set[int] = field(default_factory=set)
+    rebuilding: set[int] = field(default_factory=set)
+    shadow: Callable[[Record], None] | None = None
+    tail: list[Record] | None = None
     storing: asyncio.Lock = field(default_factory=asyncio.Lock)
     committed: int = NOWHERE
     next_row: int = 0
@@ -128,6 +136,10 @@ class Partition:
     def fold(self, record: Record) -> State:
         """Fold a record, and strike from what is in hand what it confirms."""
         state = self.table.fold(record)
+        if self.shadow is not None:
+            self.shadow(record)
+        elif self.tail is not None:
+            self.tail.append(record)
         self.saying.discard(record.id)
         if self.started:
             self.started.discard(record.slot)

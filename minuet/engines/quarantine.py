@@ -17,7 +17,7 @@ from minuet.contracts.codec import Codec
 from minuet.contracts.registry import Registry
 from minuet.core.settle import Failure
 from minuet.engines.crash_journal import Journal, value_name
-from minuet.engines.crash_memory import DEATHS_MOST, CrashMemory, Suspect
+from minuet.engines.crash_memory import CrashMemory, Suspect
 from minuet.engines.partition import Run
 from minuet.errors import UnreadableValue
 from minuet.event.model import Event
@@ -110,8 +110,8 @@ class Quarantine(Guard):
         for name in added[:AT_ONCE]:
             each = known[name]
             _LOG.warning(
-                "a process died while it worked on this (%s of %s deaths)%s",
-                each.deaths, DEATHS_MOST, ": quarantined" if each.quarantined else "",
+                "a process died while it worked on this (%s deaths)%s",
+                each.deaths, ": quarantined" if each.quarantined else "",
                 extra={"suspect": name, "deaths": each.deaths, "quarantined": each.quarantined},
             )  # fmt: skip
 

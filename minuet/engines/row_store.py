@@ -25,8 +25,14 @@ class RowStore(Protocol):
         `position`. Nothing of it may be true of rows that come later only.
         """
 
+    def forget(self) -> None:
+        """Have no rows, and begin at the beginning of their topic."""
+
     def close(self) -> None:
         """Keep nothing more, and let others have it; later calls find no rows and do nothing."""
+
+    def discard(self) -> None:
+        """Close it, and delete what it kept."""
 
 
 class RowStores(Protocol):
@@ -40,6 +46,9 @@ class RowStores(Protocol):
             high: the log's high watermark; what is known from beyond it is of another log.
         """
 
+    def scratch(self, partition: int) -> RowStore:
+        """Return an empty store beside the one of a partition, to be discarded after use."""
+
 
 class MemoryStore:
     """Rows that end with the assignment."""
@@ -51,8 +60,15 @@ class MemoryStore:
     def save(self, start: int, position: int, log_time: int) -> None:
         """Do nothing: it all stands in the topic."""
 
+    def forget(self) -> None:
+        """Drop all rows."""
+        self.rows = MemoryRows()
+
     def close(self) -> None:
         """Do nothing: what still runs may look."""
+
+    def discard(self) -> None:
+        """Do nothing: nobody holds it."""
 
 
 class MemoryStores:
@@ -60,4 +76,8 @@ class MemoryStores:
 
     def open(self, partition: int, high: int) -> RowStore:
         """Return an empty store."""
+        return MemoryStore()
+
+    def scratch(self, partition: int) -> RowStore:
+        """Return one more."""
         return MemoryStore()

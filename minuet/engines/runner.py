@@ -142,6 +142,11 @@ class Runner:
         self._places.waiting.clear()
         self._threads.waiting.clear()
 
+    async def drained(self, most_s: float) -> None:
+        """Wait until nothing runs any more, but not longer than that; meanwhile nothing starts."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=most_s)
+
     def close(self) -> None:
         """Cancel what still runs; the log does not know of it, so it will be run again."""
         self.drop_waiting()
@@ -223,14 +228,14 @@ class Runner:
             self._ended(run, result)
         elif isinstance(result, Suspended):
             rest = self.guard.watch(run, partial(resume, result))
-            self._watch(run, asyncio.ensure_future(rest))
+            self._watch(run, asyncio.get_running_loop().create_task(rest))
         else:
             self._ended(run, self._verdicts.checked(step, result))
 
     def _outside(self, step: StepDefinition, run: Run, arguments: dict[str, Any]) -> None:
         if step.is_async:
             coroutine = self.guard.watch(run, partial(step.function, **arguments))
-            self._watch(run, asyncio.ensure_future(coroutine))
+            self._watch(run, asyncio.get_running_loop().create_task(coroutine))
         elif self._pool is not None:
             loop = asyncio.get_running_loop()
             call = partial(copy_context().run, partial(step.function, **arguments))

@@ -8,6 +8,7 @@ from typing import Literal
 
 from minuet.engines.model_broker import NO_FAULTS, Faults
 from minuet.engines.row_store import RowStores
+from minuet.engines.turns import TURNS, Turns
 from minuet.event.model import Event
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form
@@ -36,7 +37,8 @@ class Settings:
         spread_ms: over which the events are published, evenly.
         options: of each worker; handlers never run in threads here. A look for rows every so often
             would never end: here there is none.
-        stores: where workers keep rows, all on one machine; None for memory.
+        stores: makes what a worker keeps its rows in, all on one machine; None for memory.
+        turns: for how long a look through many sagas keeps others waiting.
         form: of the resources; `around`: what stands in for each, given its class and itself.
         ear: what stands in for each step, given the name of the worker and itself.
         later: more events to be published, each so many ms after the start.
@@ -48,7 +50,8 @@ class Settings:
     script: tuple[Happening, ...] = ()
     spread_ms: int = 0
     options: Options = field(default_factory=Options)
-    stores: RowStores | None = None
+    stores: Callable[[], RowStores] | None = None
+    turns: Turns = TURNS
     form: Form = "simulated"
     around: Callable[[type, object], object] | None = None
     ear: Callable[[str, StepDefinition], StepDefinition] | None = None

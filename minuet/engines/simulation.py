@@ -177,7 +177,8 @@ class Simulation:
             self._time.now_ms,
             replace(settings.options, threads=0, look_s=0),
             seed,
-            settings.stores,
+            settings.stores() if settings.stores is not None else None,
+            settings.turns,
         )
         await self.loops[number].start()
 

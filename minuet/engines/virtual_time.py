@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Coroutine
 from heapq import heappop, heappush
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -27,6 +27,32 @@ class Endless(RuntimeError):
     """There is always something left to do, though it should have ended long ago."""
 
 
+class _Handle(Protocol):
+    """What the loop wants of what it runs, asyncio's own or not.
+
+    Attributes:
+        _cancelled: nobody wants it any more.
+    """
+
+    _cancelled: bool
+
+    def _run(self) -> None:
+        """Do it."""
+
+
+class _Moment:
+    """Something to be called, which nobody cancels: a third of what asyncio's own handle costs."""
+
+    __slots__ = ("_arguments", "_callback")
+    _cancelled = False
+
+    def __init__(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        self._callback, self._arguments = callback, arguments
+
+    def _run(self) -> None:
+        self._callback(*self._arguments)
+
+
 class VirtualTime(asyncio.SelectorEventLoop):
     """The loop; its time begins at 0 s.
 
@@ -37,7 +63,7 @@ class VirtualTime(asyncio.SelectorEventLoop):
     def __init__(self, most_s: float = math.inf) -> None:
         self._now = 0.0
         self._most_s = most_s
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, _Handle]] = []
         self._asked = 0
         self._quiet: list[asyncio.Future[None]] = []
         super().__init__()
@@ -65,22 +91,39 @@ class VirtualTime(asyncio.SelectorEventLoop):
         heappush(self._timers, (when, self._asked, timer))
         return timer
 
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Any = None
+    ) -> asyncio.Handle:
+        """Have something called in the next round."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
+
+    def at(self, when: float, callback: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Have something called at a time in here, for good; what it raises ends the run."""
+        self._asked += 1
+        heappush(self._timers, (when, self._asked, _Moment(callback, args)))
+
     def _run_once(self) -> None:
-        ready: deque[asyncio.Handle] = self._ready  # type: ignore[attr-defined]
+        """Do what is to be done until somebody stops the loop: asyncio wants one round of many."""
+        ready: deque[_Handle] = self._ready  # type: ignore[attr-defined]
         timers = self._timers
-        if not ready:
-            self._pass_the_time()
-        while timers and timers[0][0] <= self._now:
-            ready.append(heappop(timers)[2])
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle.cancelled():
-                handle._run()
+        while True:
+            if not ready:
+                self._pass_the_time()
+            while timers and timers[0][0] <= self._now:
+                ready.append(heappop(timers)[2])
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    handle._run()
+            if self._stopping:  # type: ignore[attr-defined]
+                return
 
     def _pass_the_time(self) -> None:
         """Go on to the next moment at which something is to be done."""
         timers = self._timers
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2]._cancelled:
             heappop(timers)
         if timers:
             self._now = max(self._now, timers[0][0])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from minuet.core.plan import Plan
-from minuet.core.row import peek, unpack
+from minuet.core.row import is_blank, peek, unpack
 from minuet.core.state import State, Status
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
@@ -35,7 +35,7 @@ def stored(
     for message in snapshot(connection, topic):
         read()
         key, row = (message.key() or b"").decode(errors="replace"), message.value()
-        if row is None:
+        if row is None or is_blank(row):
             rows.pop(key, None)
         elif key not in rows or log_offset(rows[key].row) <= log_offset(row):
             rows[key] = Stored(message.partition() or 0, row)

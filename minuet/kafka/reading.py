@@ -21,6 +21,7 @@ from confluent_kafka import (
 )
 
 from minuet.errors import BrokerError, UsageError
+from minuet.event.rebuild import Rebuild, read
 from minuet.event.record import Headers, Record, parse
 from minuet.kafka.connection import REACH_S, Connection
 
@@ -116,6 +117,11 @@ def record_of(message: Message) -> Record:
     headers = cast("Headers", message.headers() or [])
     offset, (_, time) = message.offset() or 0, message.timestamp()
     return parse(message.key(), message.value(), headers, offset, time)
+
+
+def rebuild_of(message: Message) -> Rebuild | None:
+    """What a message of a log asks for, if it asks for a table made anew."""
+    return read(message.key(), cast("list[tuple[str, bytes | None]] | None", message.headers()))
 
 
 def _ends(

@@ -14,9 +14,10 @@ from minuet.spec.model import Spec
 
 ENDS = ("SagaCompleted", "SagaCompensated")
 NEVER = 1 << 62
+_READ = ("ce_id", "ce_type", "ce_slot", "ce_undoes", "ce_causes")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # one for each record: freezing them costs as much as the rest
 class Said:
     """A record of a saga, its headers read."""
 
@@ -180,10 +181,10 @@ def _effective(kinds: _Kinds, saga: Told, said: Said) -> None:
 
 
 def _said(stored: Stored) -> Said:
-    headers = {name: (raw or b"").decode(errors="replace") for name, raw in stored.headers}
-    causes = headers.get("ce_causes", "")
-    return Said(
-        stored.offset, stored.time, headers.get("ce_id", ""), headers.get("ce_type", ""),
-        headers.get("ce_slot", ""), headers.get("ce_undoes", ""),
-        tuple(causes.split(",")) if causes else (), "ce_late" in headers,
-    )  # fmt: skip
+    headers = dict(stored.headers)
+    known, kind, slot, undoes, causes = [
+        (headers.get(name) or b"").decode(errors="replace") for name in _READ
+    ]
+    causes_of = tuple(causes.split(",")) if causes else ()
+    late = "ce_late" in headers
+    return Said(stored.offset, stored.time, known, kind, slot, undoes, causes_of, late)

@@ -149,7 +149,7 @@ def _effects(spec: Spec, saga: Told, by_slot: Mapping[str, list[Effect]]) -> Ite
     """What was done for a slot has an answer on the log, by the time the saga has ended."""
     if not saga.ends:
         return
-    for slot, step in _slots(spec, saga):
+    for slot, step in slots_of(spec, saga):
         effects = by_slot.get(slot)
         if not effects or slot in saga.undone:
             continue
@@ -162,7 +162,7 @@ def _effects(spec: Spec, saga: Told, by_slot: Mapping[str, list[Effect]]) -> Ite
             yield Violation("effect", saga.key, what)
 
 
-def _slots(spec: Spec, saga: Told) -> Iterator[tuple[str, str]]:
+def slots_of(spec: Spec, saga: Told) -> Iterator[tuple[str, str]]:
     """Yield the slots that steps can have had, each with its step."""
     by_type: dict[str, list[str]] = {}
     for record in saga.records:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from minuet.engines.model_broker import NO_FAULTS, Faults
 from minuet.engines.simulated import Happening
+from minuet.engines.turns import TURNS
 
 SPREADS_MS = (20, 200, 1_500)  # over which sagas begin, one of these
 WORKED_OFF_MS = 250  # and the last of them takes about so long
@@ -25,6 +26,7 @@ RESTARTED = 0.4  # how likely all of it is restored in the end
 COMES = 0.8  # how likely an event comes from outside, and comes once more
 COMES_AGAIN = 0.2
 CRASHES_WITHIN = 12  # things that a worker sends
+ON_DISK = 0.005  # how likely workers keep rows on disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,20 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Where workers keep rows, and how they go through them.
+
+    Args:
+        memory: rows that a worker keeps there, the others on disk; None for all.
+        slice: sagas or rows at once, before others get their turn; `pause_ms`: how long that is.
+    """
+
+    memory: int | None = None
+    slice: int = TURNS.every
+    pause_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One run.
 
@@ -84,7 +100,7 @@ class Scenario:
         faults: of Kafka; `trouble`: of the services.
         script: what happens to workers.
         letters: what else comes from outside.
-        bounds: of the workers.
+        bounds: of the workers; `rows`: how they keep them.
         within_ms: of the shortest deadline, the others in proportion; 0 for what is written.
         restarts: whether one worker restores all of it in the end, from a compacted table.
     """
@@ -98,6 +114,7 @@ class Scenario:
     script: tuple[Happening, ...] = ()
     letters: tuple[Letter, ...] = ()
     bounds: Bounds = Bounds()
+    rows: Rows = Rows()
     within_ms: int = 0
     restarts: bool = False
 
@@ -118,6 +135,7 @@ class Scenario:
             "script": tuple(Happening(**one) for one in fields["script"]),
             "letters": tuple(Letter(**one) for one in fields["letters"]),
             "bounds": Bounds(**fields["bounds"]),
+            "rows": Rows(**fields.get("rows", {})),
         })  # fmt: skip
 
 
@@ -153,8 +171,8 @@ def draw(
     letters = _letters(rng, lines, spread_ms, begins, external)
     within_ms = rng.choice(WITHIN_MS)
     return Scenario(
-        seed, lines, spread_ms, WORKERS, faults, trouble, script, letters, _bounds(rng), within_ms,
-        restarts=rng.random() < RESTARTED,
+        seed, lines, spread_ms, WORKERS, faults, trouble, script, letters, _bounds(rng),
+        within_ms=within_ms, restarts=rng.random() < RESTARTED, rows=_rows(rng),
     )  # fmt: skip
 
 
@@ -188,6 +206,15 @@ def _bounds(rng: random.Random) -> Bounds:
         timers=rng.choice((0, 1, 20_000)),
         checkpoint_records=rng.choice((1, 7, 5_000)),
     )
+
+
+def _rows(rng: random.Random) -> Rows:
+    """Draw how rows are kept: seldom on disk, which costs seven times as much, and in slices so
+    small that something happens while a worker goes through what few sagas there are.
+    """
+    memory = rng.choice((0, 2)) if rng.random() < ON_DISK else None
+    slice_, pause_ms = rng.choice(((TURNS.every, 0.0), (1, 0.0), (1, 2.0), (2, 20.0), (1, 250.0)))
+    return Rows(memory, slice_, pause_ms)
 
 
 def _share(rng: random.Random, most: float) -> float:

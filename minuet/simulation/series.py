@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +22,7 @@ from minuet.spec.assemble import Workflow
 
 CHUNK = 25  # seeds a process does before it tells of them
 KINDS_LEAST = 3  # of faults that happened, or a run shows little
+COLLECT_AFTER = 20_000  # objects more: a run ends with all that it made, and lasts some 10 ms
 
 
 @dataclass
@@ -32,6 +35,8 @@ class Tally:
         weak: seeds where fewer than three kinds of fault happened.
         hits: faults by kind; `at_work`: deaths and silences that hit a saga in flight.
         ends: how sagas ended, by end event; empty for those that wait for a person.
+        on_disk: runs whose workers kept rows on disk.
+        cpu_s: what the runs and their judge cost, of one core.
     """
 
     seeds: int = 0
@@ -43,6 +48,13 @@ class Tally:
     hits: Counter[str] = field(default_factory=Counter)
     at_work: int = 0
     ends: Counter[str] = field(default_factory=Counter)
+    on_disk: int = 0
+    cpu_s: float = 0.0
+
+    @property
+    def events_per_s(self) -> int:
+        """How many events one core does in a second, as long as it has nothing else to do."""
+        return round(self.events / self.cpu_s) if self.cpu_s else 0
 
     def add(self, other: Tally) -> None:
         """Add what others came to."""
@@ -55,6 +67,8 @@ class Tally:
         self.hits += other.hits
         self.at_work += other.at_work
         self.ends += other.ends
+        self.on_disk += other.on_disk
+        self.cpu_s += other.cpu_s
 
 
 @dataclass(frozen=True)
@@ -122,8 +136,7 @@ def series(wish: Wish, seeds: Sequence[int], show: Callable[[Tally], None], jobs
     total = Tally()
     chunks = [seeds[at : at + CHUNK] for at in range(0, len(seeds), CHUNK)]
     processes = min(jobs or os.cpu_count() or 1, len(chunks))
-    quiet = partial(logging.disable, logging.CRITICAL)  # faults are what is asked for
-    with ProcessPoolExecutor(processes, initializer=quiet) as pool:
+    with ProcessPoolExecutor(processes, initializer=_begin, initargs=(wish,)) as pool:
         for tally in pool.map(partial(some, wish), chunks):
             total.add(tally)
             show(total)
@@ -131,6 +144,14 @@ def series(wish: Wish, seeds: Sequence[int], show: Callable[[Tally], None], jobs
                 pool.shutdown(cancel_futures=True)
                 break
     return total
+
+
+def _begin(wish: Wish) -> None:
+    """Prepare a process that does nothing else."""
+    logging.disable(logging.CRITICAL)  # faults are what is asked for
+    _loaded(wish)
+    gc.freeze()  # what stands now need not be looked through again
+    gc.set_threshold(COLLECT_AFTER)
 
 
 @lru_cache(maxsize=1)  # a process does many chunks of the same wish
@@ -141,7 +162,7 @@ def _loaded(wish: Wish) -> tuple[Workflow, list[Event]]:
 def some(wish: Wish, seeds: Sequence[int]) -> Tally:
     """Run some seeds in this process; stop at the first that fails."""
     workflow, events = _loaded(wish)
-    tally = Tally()
+    tally, began_s = Tally(), time.process_time()
     for seed in seeds:
         trial = run(workflow, scenario(workflow, seed, wish.sagas, len(events)), events)
         tally.seeds += 1
@@ -149,6 +170,7 @@ def some(wish: Wish, seeds: Sequence[int]) -> Tally:
         tally.weak += len(trial.hits) < KINDS_LEAST
         tally.at_work += sum(count > 0 for count in trial.in_flight)
         tally.effects += len(trial.effects)
+        tally.on_disk += trial.scenario.rows.memory is not None
         if trial.outcome is not None:
             tally.sagas += len(trial.outcome.sagas)
             tally.events += len(trial.outcome.log)
@@ -156,4 +178,5 @@ def some(wish: Wish, seeds: Sequence[int]) -> Tally:
         if not trial.ok:
             tally.failed[seed] = [str(violation) for violation in trial.violations]
             break
+    tally.cpu_s = time.process_time() - began_s
     return tally

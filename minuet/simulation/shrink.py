@@ -8,7 +8,7 @@ from dataclasses import replace
 from minuet.engines.model_broker import NO_FAULTS
 from minuet.engines.simulated import Happening
 from minuet.event.model import Event
-from minuet.simulation.scenario import Bounds, Scenario, Trouble
+from minuet.simulation.scenario import Bounds, Rows, Scenario, Trouble
 from minuet.simulation.trial import Trial, run
 from minuet.spec.assemble import Workflow
 
@@ -68,6 +68,8 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
         yield replace(scenario, letters=letters)
     yield replace(scenario, restarts=False)
     yield replace(scenario, bounds=Bounds())
+    yield replace(scenario, rows=replace(scenario.rows, memory=None))
+    yield replace(scenario, rows=Rows(scenario.rows.memory))
     yield replace(scenario, within_ms=0)
     if scenario.workers > 1 and _is_possible(scenario.workers - 1, scenario.script):
         yield replace(scenario, workers=scenario.workers - 1)

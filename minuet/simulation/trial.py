@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from minuet.engines import virtual_time
+from minuet.engines.row_store import RowStores
 from minuet.engines.simulated import Settings
 from minuet.engines.simulation import Outcome, Simulation
+from minuet.engines.turns import Turns
 from minuet.event.model import Event
 from minuet.settings.worker import Options
 from minuet.simulation.hearing import Hearing
@@ -17,7 +22,7 @@ from minuet.simulation.judge import Violation, judge
 from minuet.simulation.judge_heard import fenced_in, judge_heard
 from minuet.simulation.made_up import made_up
 from minuet.simulation.outside import Effect, Outside
-from minuet.simulation.scenario import Letter, Scenario
+from minuet.simulation.scenario import Letter, Rows, Scenario
 from minuet.spec.assemble import Workflow
 from minuet.spec.model import Spec
 
@@ -60,8 +65,9 @@ def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Tria
     later = tuple((one.at_ms, _written(fresh, one, events)) for one in scenario.letters)
     kept: list[tuple[Outside, Hearing]] = []
     try:
-        whole = _run(fresh, scenario, begins, later, kept)
-        outcome = virtual_time.run(whole, _most_s(fresh.spec))
+        with _stores(scenario.rows) as stores:
+            whole = _run(fresh, scenario, begins, later, kept, stores)
+            outcome = virtual_time.run(whole, _most_s(fresh.spec))
     except Exception as broken:  # a worker's, or one that only virtual time can see
         what = f"{type(broken).__name__}: {broken}"
         return Trial(scenario, None, (), (Violation("broken", "", what),), Counter())
@@ -83,6 +89,7 @@ def run(workflow: Workflow, scenario: Scenario, events: Sequence[Event]) -> Tria
 async def _run(
     workflow: Workflow, scenario: Scenario, begins: Sequence[Event],
     later: tuple[tuple[float, Event], ...], kept: list[tuple[Outside, Hearing]],
+    stores: Callable[[], RowStores] | None,
 ) -> Outcome:  # fmt: skip
     time = virtual_time.running()
     longest_ms = max(step.spec.timeout_ms for step in workflow.steps.values())
@@ -93,9 +100,23 @@ async def _run(
         workers=scenario.workers, faults=scenario.faults, script=scenario.script,
         spread_ms=scenario.spread_ms, options=Options(**asdict(scenario.bounds)),
         around=outside.around, ear=hearing.ear, restarts=scenario.restarts,
-        later=later,
+        later=later, stores=stores,
+        turns=Turns(scenario.rows.slice, scenario.rows.pause_ms / 1000),
     )  # fmt: skip
     return await Simulation(workflow, scenario.seed, settings).run(begins)
+
+
+@contextmanager
+def _stores(rows: Rows) -> Iterator[Callable[[], RowStores] | None]:
+    """Make a folder for rows, where they are on disk: a worker finds those of others there."""
+    if rows.memory is None:
+        yield None
+        return
+    from minuet.engines.disk_stores import DiskStores  # few runs want it
+
+    with TemporaryDirectory(prefix="minuet-rows-") as folder:
+        most = rows.memory
+        yield lambda: DiskStores(Path(folder), {}, most)
 
 
 def _written(workflow: Workflow, letter: Letter, events: Sequence[Event]) -> Event:

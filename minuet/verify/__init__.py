@@ -14,7 +14,7 @@ from minuet.event.record import Record, UnreadableHeaders
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import committed, watermarks
-from minuet.kafka.reading import record_of, snapshot
+from minuet.kafka.reading import rebuild_of, record_of, snapshot
 from minuet.spec.model import Spec
 from minuet.verify.partition import Bounds, Check
 from minuet.verify.report import Difference, Report
@@ -78,7 +78,8 @@ def _check(
         try:
             record = record_of(message)
         except UnreadableHeaders:
-            check.unreadable(message.offset() or 0)
+            asks = rebuild_of(message) is not None
+            check.unreadable(message.offset() or 0, asks=asks)
         else:
             check.record(record)
             check.keyed(record, key(record))

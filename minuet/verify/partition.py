@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from minuet.core.plan import Plan
-from minuet.core.row import pack, peek
+from minuet.core.row import is_blank, pack, peek
 from minuet.core.state import COUNTS, State, Status
 from minuet.core.table import Table
 from minuet.event.record import Record
@@ -44,7 +44,11 @@ class Check:
         self._plan = plan
         self._bounds = bounds
         self._table = Table(plan)
-        self._rows: dict[int, list[tuple[str, bytes]]] = {}  # by the offset in the log
+        # By the offset in the log; each with how many rows stood before it in the topic.
+        self._rows: dict[int, dict[tuple[str, bytes], int]] = {}
+        self._taken = 0
+        self._blank: dict[str, int] = {}  # saga -> of its rows, those before this one do not count
+        self._cut_short: dict[str, int] = {}  # saga -> rows that are none
         self._last_row: dict[str, int] = {}  # what compaction keeps: saga -> offset in the log
         self._owed: dict[str, int] = {}  # saga -> its last offset before the committed position
         self._statuses: dict[str, Status] = {}
@@ -55,18 +59,22 @@ class Check:
     def row(self, key: bytes, row: bytes | None) -> None:
         """Take a stored row, None for a tombstone."""
         saga = key.decode(errors="replace")
+        self._taken += 1
         if row is None:
             self._last_row[saga] = _TOMBSTONE
             return
         try:
             offset = peek(row)[0]
         except IndexError:
-            self._differs("unreadable", saga, -1, "its row is cut short")
+            self._cut_short[saga] = self._cut_short.get(saga, 0) + 1
+            return
+        if is_blank(row):
+            self._blank[saga] = self._taken
+            self._cut_short.pop(saga, None)
+            self._last_row[saga] = _TOMBSTONE
             return
         self._last_row[saga] = offset
-        there = self._rows.setdefault(offset, [])
-        if (saga, row) not in there:
-            there.append((saga, row))
+        self._rows.setdefault(offset, {})[saga, row] = self._taken
 
     def record(self, record: Record) -> None:
         """Fold a record, and compare the rows that were written after it."""
@@ -85,8 +93,9 @@ class Check:
             self._owed[key] = record.offset
         else:
             self.report.uncommitted += 1
-        for saga, row in self._rows.pop(record.offset, ()):
-            self._compare(saga, row, state)
+        for (saga, row), place in self._rows.pop(record.offset, {}).items():
+            if place > self._blank.get(saga, 0):
+                self._compare(saga, row, state)
         if state.status.ended and not state.seen:
             self._rest(key)
 
@@ -101,17 +110,22 @@ class Check:
             f"key {record.key!r} and says {field!r}"
         )
 
-    def unreadable(self, offset: int) -> None:
-        """Take a record that can change no saga."""
+    def unreadable(self, offset: int, *, asks: bool = False) -> None:
+        """Take a record that can change no saga; `asks`: for a table made anew."""
         self.report.events += 1
-        self.report.unreadable += 1
+        self.report.unreadable += not asks
         if offset >= self._bounds.committed:
             self.report.uncommitted += 1
 
     def finish(self) -> Report:
         """Look at what is left, and return the result."""
+        for saga, many in self._cut_short.items():
+            for _ in range(many):
+                self._differs("unreadable", saga, -1, "its row is cut short")
         for offset, rows in self._rows.items():
-            for saga, _ in rows:
+            for (saga, _), place in rows.items():
+                if place <= self._blank.get(saga, 0):
+                    continue
                 if offset < self._bounds.begins:
                     self.report.cut += 1
                 else:
@@ -156,6 +170,8 @@ class Check:
             self._differs("behind", saga, offset, text)
         else:
             what = "its row was deleted" if saga in self._last_row else "it has no row"
+            if saga in self._blank:
+                what = "its row was to be made anew, or is being made"
             self._differs("missing", saga, offset, f"{what}, {past}")
 
     def _rest(self, key: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from minuet.core.row import pack
 from minuet.engines.disk_stores import DiskStores
 from tests.engines import memory_world
+from tests.engines.memory_world import MemoryWorld
+from tests.engines.trips import waits
 from tests.engines.world import Worker, World
 
 SAGAS = tuple(f"trip-{number}" for number in range(20))
@@ -101,3 +104,40 @@ def test_a_row_of_an_owner_that_is_further_on_is_not_taken_for_known(tmp_path: P
         kept.close()
 
     play(tmp_path, story)
+
+
+DAY_S = 24 * 3600
+
+
+def test_a_folder_from_before_sagas_were_forgotten_does_not_make_them_rise_again(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        assert isinstance(world, MemoryWorld)
+        here = world.stores
+        never = asyncio.Event()
+        world.desk.tell("reserve_room", "t", waits(never))
+        first = await world.start()
+        await world.ask("t", *SAGAS)
+        await world.ended(*SAGAS)
+        await world.until(lambda: all(not p.table.dirty for p in first.loop.parts.values()))
+        await world.kill(first)
+        world.stores = DiskStores(tmp_path / "elsewhere", {}, most=0)
+        second = await world.start()
+        await world.ended("t")
+        runs = len(world.desk.calls("reserve_room", "t"))
+        await asyncio.sleep(8 * DAY_S)
+        for count in range(40):
+            await world.ask(*(f"later-{count}-{n}" for n in range(10)))
+            await asyncio.sleep(1)
+        await world.until(lambda: "t" not in world.table())
+        await world.stop(second)
+        world.broker.compact(world.spec.table_topic)
+        world.stores = here
+        await world.started(await world.start())
+        await asyncio.sleep(60)
+        assert "t" not in world.table()
+        assert len(world.desk.calls("reserve_room", "t")) == runs
+        assert await world.verify() > 0
+
+    play(tmp_path / "here", story)

@@ -86,7 +86,7 @@ def test_in_a_storm_of_faults_every_saga_ends_and_every_row_is_the_fold(seed: in
 @pytest.mark.parametrize("seed", SEEDS)
 def test_so_it_is_with_rows_on_disk(seed: int, tmp_path: Path) -> None:
     stores = DiskStores(tmp_path, {}, most=0)
-    outcome, _ = weather(seed, replace(STORM, stores=stores))
+    outcome, _ = weather(seed, replace(STORM, stores=lambda: stores))
     is_as_the_log_says(outcome)
     spec = trips("trips", Desk()).spec
     kept = [stores.open(number, 1 << 40) for number in range(spec.partitions)]

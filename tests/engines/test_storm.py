@@ -100,7 +100,7 @@ class Storm:
         time = virtual_time.running()
         bank = SickBank(lambda: CALM_S <= time.time() < CALM_S + DOWN_S, self.note)
         options = Options(in_flight=IN_FLIGHT)
-        settings = Settings(workers=1, options=options, stores=self.stores)
+        settings = Settings(workers=1, options=options, stores=lambda: self.stores)
         simulation = Simulation(workflow("storm", bank, open_for="10s"), 1, settings)
         await simulation.start(0)
         for number in range(PER_S * (CALM_S + DOWN_S + AFTER_S)):
@@ -116,7 +116,7 @@ class Storm:
                 self.watch.look(simulation.loops[0])
             if second % WEIGHED_EVERY_S == 0:
                 self.watch.weigh("calm" if second <= CALM_S else "storm", simulation.loops[0])
-        self.on_disk = {each.name for each in self.folder.iterdir()}
+        self.on_disk = {each.name for each in self.folder.iterdir() if each.is_dir()}
         await time.quiet()
         await simulation.end()
         return simulation.outcome(0)

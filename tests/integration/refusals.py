@@ -135,7 +135,7 @@ class Refusals(Parcels):
         start = {number: low for number, (low, _) in watermarks(place, self.topic).items()}
         found: dict[str, int] = {}
         for messages in follow(place, self.topic, start):
-            records = [record_of(message) for message in messages]
+            records = [record_of(message) for message in messages if message.key()]
             found |= {record.key: record.offset for record in records if record.type in ENDS}
             if len(found) >= count:
                 break

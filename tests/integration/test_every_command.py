@@ -43,6 +43,7 @@ TYPED = {
     "dead-letters list": ("NAME",),
     "dead-letters show": ("NAME", "0/0"),
     "verify": ("NAME",),
+    "rebuild": ("NAME", "--why", "x"),
 }  # fmt: skip
 # Those go on until they are told; of these, other tests read the output as one document.
 NOT_HERE = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,9 @@ import pytest
 from minuet.core import decide, due, fold, outcomes
 from minuet.core.due import Doubt, Slot
 from minuet.core.plan import Plan
+from minuet.core.row import peek, unpack
 from minuet.core.state import Place, State
+from minuet.core.table import Table
 from minuet.engines import saying
 from minuet.engines.acting import Acting
 from minuet.engines.assignments import Assignments
@@ -19,6 +21,7 @@ from minuet.engines.log import Append, Position
 from minuet.engines.loop import Loop
 from minuet.engines.memory import MemoryLog
 from minuet.engines.partition import Partition, Run
+from minuet.engines.row_store import RowStore
 from minuet.event.model import Event
 from minuet.event.record import Record
 
@@ -119,8 +122,10 @@ def says_all_in_doubt_was_never_started(patch: Patch) -> None:
 def acts_before_it_has_caught_up(patch: Patch) -> None:
     of = Partition.of.__func__  # type: ignore[attr-defined]
 
-    def ready(cls: type[Partition], plan: Plan, number: int, at: Position) -> Partition:
-        part: Partition = of(cls, plan, number, at)
+    def ready(
+        cls: type[Partition], plan: Plan, number: int, at: Position, store: RowStore
+    ) -> Partition:
+        part: Partition = of(cls, plan, number, at, store)
         part.restored = True
         return part
 
@@ -151,6 +156,24 @@ def looks_for_no_rows_of_others(patch: Patch) -> None:
 
     patch.setattr(Checkpoints, "_look", none)
     patch.setattr(Checkpoints, "_foreign", no_gap)
+
+
+def misses_rows_stored_while_a_restore_looks(patch: Patch) -> None:
+    def live(self: Table) -> Iterator[State]:
+        for key, _ in self._rows.live():
+            state = self._hot.get(key)
+            if state is None:
+                row = self._rows.get(key)
+                if row is None or peek(row)[3]:
+                    continue
+                state = unpack(self.plan, key, row)
+            yield state
+        for key in list(self.dirty):
+            row = self._rows.get(key)
+            if (row is None or peek(row)[3]) and (hot := self._hot.get(key)) is not None:
+                yield hot
+
+    patch.setattr(Table, "live", live)
 
 
 # -- the core --------------------------------------------------------------------------------------
@@ -246,6 +269,7 @@ MUTANTS = (
     drops_what_is_answered_late,
     skips_without_asking_who_owns,
     looks_for_no_rows_of_others,
+    misses_rows_stored_while_a_restore_looks,
     folds_what_it_knows_again,
     undoes_from_the_first_on,
     leaves_what_came_late,

@@ -51,6 +51,7 @@ def test_the_page_tells_each_fault_and_each_place_in_the_words_of_the_code() -> 
 
 
 RESERVE = slot_id("", ["begin"], "reserve_stock")
+SCREEN = slot_id("", ["begin"], "screen_fraud")
 RELEASE = slot_id("", ["asked"], "release_stock")
 
 
@@ -75,6 +76,7 @@ FAILED = ("f", "FraudFound", "slot-2", "")
 ASKED = ("asked", "ReleaseStock", "", "r")
 RELEASED = ("u", "StockReleased", RELEASE, "r")
 COMPENSATED = ("e", "SagaCompensated", "", "")
+GAVE_UP = ("g", "StepGaveUp", "slot-3", "")
 UNDONE = (BEGIN, RESERVED, FAILED, ASKED, RELEASED, COMPENSATED)
 DONE = Row(RESERVE, "stock/reserve", "shelf-1", "")
 SAYS = "effect: o-1: the log says"
@@ -106,12 +108,40 @@ TAKEN_BACK = Row(RELEASE, "stock/release", "back-1", "shelf-1")
         (
             UNDONE,
             (DONE, TAKEN_BACK, Row("again", "stock/release", "back-2", "shelf-1")),
-            ["effect: o-1: stock/reserve was undone 2 times"],
+            [
+                "effect: o-1: stock/release was done under again, "
+                "and nothing on the log asks for it",
+                "effect: o-1: stock/reserve was undone 2 times",
+            ],
+        ),
+        (
+            (BEGIN, RESERVED, GAVE_UP),
+            (DONE, Row("other", "stock/reserve", "shelf-2", "")),
+            ["effect: o-1: stock/reserve was done under other, and nothing on the log asks for it"],
+        ),
+        (
+            (BEGIN, RESERVED, GAVE_UP),
+            (DONE, Row(SCREEN, "stock/release", "back-1", "shelf-1")),
+            ["effect: o-1: stock/reserve was undone, and nobody asked for it"],
+        ),
+        (
+            UNDONE,
+            (DONE, Row(RELEASE, "stock/release", "back-1", "shelf-9")),
+            [
+                "effect: o-1: stock/release was to undo shelf-1, and undid shelf-9",
+                "effect: o-1: shelf-9 was undone, and never done",
+                "effect: o-1: it failed, and stock/reserve is not undone",
+            ],
         ),
         (
             (BEGIN, RESERVED, FAILED, COMPENSATED),
             (DONE, TAKEN_BACK),
-            ["undo: o-1: StockReserved stands in a failed saga and was not undone"],
+            [
+                "undo: o-1: StockReserved stands in a failed saga and was not undone",
+                f"effect: o-1: stock/release was done under {RELEASE}, "
+                "and nothing on the log asks for it",
+                "effect: o-1: stock/reserve was undone, and nobody asked for it",
+            ],
         ),
     ],
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from minuet.core import table as tables
-from minuet.core.state import Status
+from minuet.core.row import BLANK, pack
+from minuet.core.state import State, Status
 from minuet.core.table import HOT_IDLE_MS, Table
 from minuet.engines.disk_rows import DiskRows
 from minuet.event.record import Record
@@ -59,6 +60,42 @@ def test_a_tombstone_ends_an_ended_row_and_no_live_one() -> None:
     assert table.get("ended") is None
     assert list(table.dirty) == ["live"]
     assert [key for key, _ in table.pack(list(table.dirty))] == ["live"]
+
+
+def test_behind_a_blank_row_nothing_counts_that_stood_before() -> None:
+    assert pack(placed().plan, State("")) == BLANK
+    for then in ((), (row_at(1),), (None,)):
+        table = Table(placed().plan)
+        for row in (row_at(2), BLANK, *then):
+            table.load("k", row)
+        table.loaded()
+        state = table.get("k")
+        assert (state.log_offset if state else -1) == (1 if then == (row_at(1),) else -1)
+        assert not table.dirty
+
+
+def test_bytes_that_are_no_row_are_noted_and_known_no_more() -> None:
+    cut, table = row_at(1)[:20], Table(placed().plan)
+    for key, rows in {
+        "a": (b"",),
+        "b": (cut,),
+        "c": (row_at(1), b"", row_at(2)),
+        "d": (b"", BLANK),
+    }.items():
+        for row in rows:
+            table.load(key, row)
+    table.loaded()
+    assert table.unreadable == {"a"}  # the others' first fields can be read
+    assert [state.saga_id for state in table.live()] == ["c"]
+    assert table.unreadable == {"a", "b"}
+    assert table.get("b") is None
+    assert table.reach() == 3
+    for key in "ab":
+        table.replace(key, row_at(1))
+        state = table.get(key)
+        assert state is not None
+        assert state.log_offset == 1
+    assert list(table.dirty) == ["a", "b"]
 
 
 def test_a_record_that_the_row_has_folded_changes_nothing() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from minuet.core.rows import Rows
 from minuet.engines import disk_rows
 from minuet.engines.disk_rows import DiskRows
 from minuet.engines.disk_stores import DiskStores
-from minuet.errors import UsageError
+from minuet.errors import MinuetError, UsageError
 
 TOPICS = {"orders.events": "one", "orders.sagas": "two"}
 HIGH = 1_000
@@ -31,6 +33,10 @@ def seen(rows: Rows) -> tuple[dict[str, bytes | None], dict[str, bytes]]:
 
 def stores(folder: Path, most: int = 0, topics: dict[str, str] = TOPICS) -> DiskStores:
     return DiskStores(folder, topics, most)
+
+
+def folders(path: Path) -> list[str]:
+    return sorted(found.name for found in path.iterdir() if found.is_dir())
 
 
 def test_an_iteration_outlives_changes_and_takes_every_page(
@@ -60,15 +66,15 @@ def test_rows_are_in_memory_until_there_are_too_many_in_all_partitions(tmp_path:
     for key in "abc":
         first.rows.put(key, row(1))
     second.rows.put("d", row(2))
-    assert [found.name for found in tmp_path.iterdir()] == ["0"]
+    assert folders(tmp_path) == ["0"]
     assert seen(first.rows)[1] == {key: row(1) for key in "abc"}
     first.close()
     for key in "efg":
         second.rows.put(key, row(3))  # what it has alone now
-    assert [found.name for found in tmp_path.iterdir()] == ["0"]
+    assert folders(tmp_path) == ["0"]
     second.close()
     second.rows.put("h", row(3))
-    assert [found.name for found in tmp_path.iterdir()] == ["0"]  # it is given back
+    assert folders(tmp_path) == ["0"]  # it is given back
 
 
 def test_what_is_on_disk_is_found_again_with_what_it_is_good_for(tmp_path: Path) -> None:
@@ -96,7 +102,7 @@ def test_rows_of_another_log_are_not_taken(
     store.close()
     other = stores(tmp_path, topics=topics).open(0, high)
     assert (other.start, other.log_time, seen(other.rows)[0]) == (0, 0, {})
-    assert list(tmp_path.iterdir()) == []
+    assert folders(tmp_path) == []
 
 
 def test_rows_that_were_never_saved_are_not_taken(tmp_path: Path) -> None:
@@ -122,7 +128,7 @@ def test_what_a_sleeper_still_has_is_left_alone_and_the_next_folder_is_taken(
     assert (again.start, again.rows.get("a")) == (50, row(8))
     again.close()
     sleeper.close()
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["0", "0.1"]
+    assert folders(tmp_path) == ["0", "0.1"]
 
 
 def test_a_folder_that_cannot_be_opened_is_left_alone(tmp_path: Path) -> None:
@@ -137,6 +143,99 @@ def test_a_folder_that_cannot_be_opened_is_left_alone(tmp_path: Path) -> None:
         stores(blocked / "rows").open(0, HIGH).rows.put("a", row(1))
 
 
+def filled(folder: Path) -> Path:
+    """Save many rows on disk, and return the largest file of them."""
+    store = stores(folder).open(0, HIGH)
+    for number_ in range(20_000):
+        store.rows.put(f"k{number_}", row(number_) + bytes(str(number_), "ascii") * 20)
+    store.save(40, 8, 70)
+    store.close()
+    return max((folder / "0").glob("*.sst"), key=lambda file: file.stat().st_size)
+
+
+def flip(file: Path, step: int) -> None:
+    """Change bytes of a file, so many apart."""
+    content = bytearray(file.read_bytes())
+    for at in range(step, len(content), step):
+        content[at] ^= 0xFF
+    file.write_bytes(content)
+
+
+READINGS = {
+    "all": lambda rows: list(rows.live()),
+    "one": lambda rows: [rows.get(f"k{number_}") for number_ in range(20_000)],
+}
+
+
+@pytest.mark.parametrize("what", READINGS)
+def test_rows_that_cannot_be_read_are_told_and_the_next_start_goes_without(
+    tmp_path: Path, what: str
+) -> None:
+    file = filled(tmp_path)
+    content = file.read_bytes()
+    file.write_bytes(
+        content[:2_000] + bytes(len(content) // 2) + content[2_000 + len(content) // 2 :]
+    )
+    store = stores(tmp_path).open(0, HIGH)
+    with pytest.raises(
+        MinuetError, match=r"rows in .*/0 cannot be read .*Corruption.* deleted, and"
+    ):
+        READINGS[what](store.rows)
+    store.close()
+    again = stores(tmp_path).open(0, HIGH)
+    assert (again.start, seen(again.rows)[0]) == (0, {})
+    again.rows.put("a", row(7))
+    assert folders(tmp_path) == ["0"]
+    again.close()
+
+
+@pytest.mark.parametrize("name", ["MANIFEST*", "CURRENT"])
+def test_a_folder_whose_bytes_are_no_good_is_made_anew(tmp_path: Path, name: str) -> None:
+    filled(tmp_path)
+    for file in (tmp_path / "0").glob(name):
+        flip(file, max(1, file.stat().st_size // 3))
+    store = stores(tmp_path).open(0, HIGH)
+    assert (store.start, seen(store.rows)[0]) == (0, {})
+    store.rows.put("a", row(7))
+    assert folders(tmp_path) == ["0"]
+    store.close()
+
+
+def test_an_iteration_that_was_left_does_not_keep_the_folder(tmp_path: Path) -> None:
+    filled(tmp_path)
+    store = stores(tmp_path).open(0, HIGH)
+    left = store.rows.keys()
+    assert len(list(islice(left, 100))) == 100
+    store.close()
+    again = stores(tmp_path).open(0, HIGH)
+    assert again.start == 40
+    again.close()
+
+
+@pytest.mark.parametrize("makes_room", [True, False])
+def test_nobody_finds_a_folder_that_is_being_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, makes_room: bool
+) -> None:
+    others = []
+
+    def deleted(folder: Path, ignore_errors: bool = False) -> None:
+        with pytest.raises(BlockingIOError):
+            others.append(DiskRows(folder))
+        remove(folder, ignore_errors)
+
+    disk, remove = DiskRows(tmp_path / "0"), shutil.rmtree
+    disk.put("a", row(1))
+    monkeypatch.setattr(shutil, "rmtree", deleted)
+    if makes_room:
+        disk.clear()
+        assert seen(disk)[0] == {}
+        disk.close()
+    else:
+        disk.destroy()
+    assert others == []
+    DiskRows(tmp_path / "0").close()
+
+
 FILL = """
 import resource, sys
 from pathlib import Path
@@ -149,6 +248,8 @@ try:
         disk.put(str(key), b"\\x02\\x02\\x02\\x00" + bytes(str(key).encode()) * 100)
 except UsageError as refused:
     print(refused)
+disk.close()
+print("closed")
 """
 
 
@@ -157,6 +258,7 @@ def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout.startswith(f"rows cannot be written to {tmp_path}")
     assert "make room, name another folder with --state" in ran.stdout
+    assert ran.stdout.endswith("closed\n")  # or the worker would hang where it wants to stop
 
 
 def test_the_row_of_this_test_is_one_that_the_core_reads() -> None:

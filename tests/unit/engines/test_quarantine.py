@@ -17,12 +17,19 @@ import pytest
 
 from minuet.contracts.registry import LocalRegistry
 from minuet.core.settle import Failure
-from minuet.engines.crash_journal import VALUE_MOST, Journal, suspects, value_name
+from minuet.engines import virtual_time
+from minuet.engines.crash_journal import _ENTRY, VALUE_MOST, Journal, _name, value_name
+from minuet.engines.crash_journal import suspects as told
 from minuet.engines.crash_memory import DEATHS_MOST, FORGET_S, CrashMemory, Suspect, _blame
 from minuet.engines.partition import Run
 from minuet.engines.quarantine import GuardedCodec, Quarantine
 from minuet.errors import UnreadableValue, UsageError
 from tests.engines.trips import TripAsked
+
+
+def suspects(file: Path) -> list[str]:
+    return told(file)[0]
+
 
 DIES = """
 import os, signal, sys
@@ -229,6 +236,73 @@ async def one_life(memory: Deaths, order: list[str], bad: str) -> Failure | None
         flying.clear()
         await asyncio.sleep(0)
     raise AssertionError
+
+
+IN_FLIGHT, HANDLER_S, KILLS = 50, 0.2, 100
+LIVES_S = (0.05, 0.5)  # what a process has after its start, when one is killed every two seconds
+
+
+async def parked_by_kills(dice: random.Random, *, certain: bool) -> int:
+    """How many of those are parked that call a slow service while their worker is killed."""
+    loop, memory, parked, serial = asyncio.get_running_loop(), Deaths(), 0, 0
+    waiting: list[Run] = []
+    for _ in range(KILLS):
+        quarantine = Quarantine(cast(CrashMemory, memory))
+        until = loop.time() + dice.uniform(*LIVES_S)
+        flying: list[tuple[float, Run]] = []
+        while loop.time() < until:
+            while len(waiting) + len(flying) + len(quarantine._held) < IN_FLIGHT:
+                waiting.append(run(f"slot-{serial}"))
+                serial += 1
+            starting, waiting = waiting, []
+            for each in starting:
+                stopped = quarantine.stops(each, waiting.append) if quarantine.suspects else False
+                parked += isinstance(stopped, Failure)
+                if not stopped:
+                    flying.append((loop.time() + HANDLER_S, each))
+            await asyncio.sleep(0.01)
+            for end, each in list(flying):
+                if end <= loop.time():
+                    flying.remove((end, each))
+                    quarantine.cleared(each)
+        names = [each.slot.id for _, each in flying]
+        waiting = [each for _, each in flying] + [each for each, _ in quarantine._held] + waiting
+        quarantine._held.clear()
+        memory.known = _blame(memory.known, names, 0, certain=certain)
+    return parked
+
+
+def test_who_waits_for_a_slow_service_is_not_taken_for_what_kills() -> None:
+    def parked(certain: bool) -> int:
+        return sum(
+            virtual_time.run(parked_by_kills(random.Random(seed), certain=certain))
+            for seed in range(10)
+        )
+
+    as_if_it_had_died_by_itself, by_sigkill = parked(True), parked(False)
+    assert as_if_it_had_died_by_itself >= 10  # of 1,000 deaths
+    assert by_sigkill == 0
+
+
+def test_a_sigkill_needs_more_deaths_where_the_run_only_waited(tmp_path: Path) -> None:
+    memory = CrashMemory(tmp_path)
+
+    def dies(waits: bool, by_itself: bool = False) -> Suspect:
+        journal = memory.open_journal()
+        _name(journal._map, _ENTRY * 2, b"slot", 0)
+        journal._words[0] = 0 if waits else 2
+        journal._words.release()
+        journal._map.close()
+        journal._file.close()
+        pids = (os.getpid(),) if by_itself else ()
+        return memory.learn(pids)[0]["slot"]
+
+    found = [dies(waits=True) for _ in range(5)]
+    assert [each.quarantined for each in found] == [False] * 4 + [True]
+    for by_itself in (True, False):
+        memory.clear(["slot"])
+        found = [dies(waits=by_itself, by_itself=by_itself) for _ in range(3)]
+        assert [each.quarantined for each in found] == [False, False, True]
 
 
 @pytest.mark.parametrize(("count", "deaths"), [(1, 3), (8, 3), (15, 3), (300, 4)])

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import fastavro
 
-from minuet.core.row import ROW_SCHEMA
+from minuet.core.row import BLANK, ROW_SCHEMA
 from minuet.event.record import Record
 from minuet.kafka.partitioner import partition_of
 from minuet.verify.partition import Bounds, Check
@@ -109,6 +109,18 @@ def test_an_older_row_that_is_wrong_is_found_too() -> None:
     rows = rows_on_the_way(order)
     rows[1] = (KEY, forged(rows[1][1] or b"", at=7))
     assert kinds(checked(order, rows)) == ["row"]
+
+
+def test_of_rows_before_a_blank_one_nothing_is_said() -> None:
+    order = ended()
+    wrong = forged(order.row(), status="compensated")
+    stranger = [(b"nobody", b""), (b"nobody", BLANK), (b"nobody", None)]
+    rows = [(KEY, wrong), (KEY, b""), (KEY, BLANK), (KEY, order.row()), *stranger]
+    assert checked(order, rows).ok
+    assert kinds(checked(order, rows[:3])) == ["missing"]
+    assert kinds(checked(order, [*rows, (KEY, wrong)])) == ["row"]
+    assert kinds(checked(order, [*rows, (KEY, b"")])) == ["unreadable"]
+    assert kinds(checked(order, rows[:5])) == ["unreadable"]
 
 
 def test_a_saga_without_row_is_missing_once_its_position_is_committed() -> None:

@@ -1,0 +1,93 @@
+"""What `rebuild` and `verify --repair` share: to ask for a table made anew, and to wait for it."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from minuet.engines.units import Units
+from minuet.errors import UsageError
+from minuet.kafka.connection import Connection
+from minuet.rebuild import Asked, Person, ask, done, unblock
+from minuet.spec.model import Spec
+
+_LOOK_S = 0.3
+_LIVE_EVERY = 10  # looks
+
+WhyOption = Annotated[str, typer.Option("--why", help="The reason; it stands in the log.")]
+ByOption = Annotated[str, typer.Option("--by", help="Who decided; else the system's user.")]
+
+Show = Callable[[int, int], None]  # how many partitions are done, and of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be made anew: some sagas, or all of these partitions (None: of every one)."""
+
+    sagas: tuple[str, ...] = ()
+    partitions: tuple[int, ...] | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a request: where it stands, and whether a worker has done it."""
+
+    asked: Asked
+    by_worker: bool
+
+
+def make_anew(place: Connection, spec: Spec, wanted: Wanted, person: Person, show: Show) -> Made:
+    """Ask for it, and wait until it is done, as long as there is a worker to do it."""
+    units = Units(place, spec.name)
+    asked = ask(
+        place, spec, wanted.sagas or None, person,
+        partitions=wanted.partitions, force=wanted.force,
+    )  # fmt: skip
+    if not units.coordinator_is_live():
+        unblock(place, spec, asked)
+        return Made(asked, by_worker=False)
+    looks = 0
+    while left := done(place, spec, asked):
+        show(len(asked.offsets) - len(left), len(asked.offsets))
+        time.sleep(_LOOK_S)
+        looks += 1
+        if looks % _LIVE_EVERY == 0 and not units.coordinator_is_live():
+            return Made(asked, by_worker=False)
+    return Made(asked, by_worker=True)
+
+
+def told(spec: Spec, made: Made) -> str:
+    """What came of a request, in a line."""
+    where = _places(made.asked.offsets.items())
+    if made.by_worker:
+        return f"{spec.name}: made anew from the log, as asked at {where}"
+    return (
+        f"{spec.name}: no worker that owns the table runs. The request stands at {where}: the next "
+        f"`minuet worker {spec.name}` makes it anew before it does anything else"
+    )
+
+
+def _places(offsets: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(f"{partition}/{offset}" for partition, offset in sorted(offsets))
+
+
+def person_of(by: str, why: str) -> Person:
+    """Who acts, and why.
+
+    Raises:
+        UsageError: there is no reason, or nobody has a name.
+    """
+    if not why.strip():
+        message = "--why is empty: say why, for whoever reads the log"
+        raise UsageError(message)
+    try:
+        return Person(by or getpass.getuser(), why)
+    except (KeyError, OSError):
+        message = "this system user has no name: say who decided, with --by NAME"
+        raise UsageError(message) from None

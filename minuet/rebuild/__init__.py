@@ -1,0 +1,176 @@
+"""Asks for a table made anew from its log; the owner of each partition does it.
+
+The request is a record on the log, so it is its own audit: who asked, why, for which sagas. A
+worker that runs reads it and goes on working meanwhile; where none runs, the next one that starts
+does it before anything else. Its group's position does not pass the request before it is done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from minuet.core.row import BLANK, is_blank, peek
+from minuet.errors import BrokerError, MinuetError, UsageError
+from minuet.event.rebuild import SAGAS_MOST, Rebuild, headers_of
+from minuet.kafka import topics
+from minuet.kafka.connection import Connection
+from minuet.kafka.offsets import committed, watermarks
+from minuet.kafka.partitioner import partition_of
+from minuet.kafka.reading import snapshot
+from minuet.kafka.writer import Place, WriteError, Writer
+from minuet.spec.model import Spec
+
+__all__ = ["Asked", "Person", "ask", "done", "unblock"]
+
+_ACK_MS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks, and why."""
+
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for: the last request's offset in each partition that has one."""
+
+    offsets: Mapping[int, int]
+
+
+def ask(
+    connection: Connection,
+    spec: Spec,
+    sagas: Iterable[str] | None,
+    person: Person,
+    *,
+    partitions: Iterable[int] | None = None,
+    force: bool = False,
+) -> Asked:
+    """Append the request to the log.
+
+    Args:
+        connection: where Kafka is.
+        spec: of the workflow.
+        sagas: their ids; None for all.
+        person: who asks, and why.
+        partitions: only these; for sagas that stand in another one than their key says, too.
+        force: also where the log has lost its beginning. Rows of sagas that began there stay.
+
+    Raises:
+        BrokerError: Kafka cannot be reached, or it is not known whether a request was written.
+        MinuetError: the log has lost its beginning.
+        UsageError: a topic is missing, or there is no such partition.
+    """
+    topics.check(connection, spec)
+    ends = watermarks(connection, spec.log_topic)
+    wanted = _wanted(ends.keys(), sagas, partitions)
+    lost = [number for number in wanted if ends[number][0] > 0]
+    if lost and not force:
+        message = (
+            f"partition {lost[0]} of {spec.log_topic} begins at offset {ends[lost[0]][0]}: of "
+            "sagas that began before, only their rows are left. With --force all others are made "
+            "anew, and these rows stay as they are"
+        )
+        raise MinuetError(message)
+    return Asked(_append(connection, spec, wanted, person))
+
+
+def _wanted(
+    known: Iterable[int], sagas: Iterable[str] | None, partitions: Iterable[int] | None
+) -> dict[int, list[frozenset[str] | None]]:
+    """For each partition the requests: all of it, or some sagas at a time."""
+    numbers = sorted(known)
+    chosen = numbers if partitions is None else sorted(set(partitions))
+    if unknown := sorted(set(chosen) - set(numbers)):
+        message = f"there is no partition {unknown[0]}: the log has 0 to {numbers[-1]}"
+        raise UsageError(message)
+    if sagas is None:
+        return {number: [None] for number in chosen}
+    named = list(dict.fromkeys(sagas))
+    found: dict[int, list[frozenset[str] | None]] = {}
+    for number in chosen:
+        here = [
+            saga
+            for saga in named
+            if partitions is not None or partition_of(saga.encode(), len(numbers)) == number
+        ]
+        pieces = (here[at : at + SAGAS_MOST] for at in range(0, len(here), SAGAS_MOST))
+        if here:
+            found[number] = [frozenset(piece) for piece in pieces]
+    return found
+
+
+def _append(
+    connection: Connection,
+    spec: Spec,
+    wanted: Mapping[int, list[frozenset[str] | None]],
+    person: Person,
+) -> dict[int, int]:
+    writer = Writer(connection, spec.log_topic, **{"message.timeout.ms": _ACK_MS})
+    acked: list[Place | WriteError] = []
+    for number, requests in wanted.items():
+        for sagas in requests:
+            now_ms = time.time_ns() // 1_000_000
+            headers = headers_of(Rebuild(person.by, person.why, sagas), now_ms)
+            writer.append(b"", b"", [*headers], acked.append, partition=number)
+    unknown = writer.flush(_ACK_MS / 1000)
+    found: dict[int, int] = {}
+    for one in acked:
+        if isinstance(one, WriteError):
+            raise one
+        found[one.partition] = max(one.offset, found.get(one.partition, -1))
+    if unknown:
+        message = f"Kafka at {connection.bootstrap}: no acknowledgement; ask again, it does no harm"
+        raise BrokerError(message)
+    return found
+
+
+def done(connection: Connection, spec: Spec, asked: Asked) -> list[int]:
+    """Return the partitions where it is not done yet.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+    """
+    positions = committed(connection, spec.name, spec.log_topic)
+    return [number for number, at in asked.offsets.items() if positions.get(number, -1) <= at]
+
+
+def unblock(connection: Connection, spec: Spec, asked: Asked) -> int:
+    """Take away, where no worker runs, the rows with which none would start; return how many.
+
+    Those are rows from beyond the end of the log. A blank row is written behind each, which says
+    that nothing is known of the saga; who starts next folds it anew, as was asked for.
+
+    Raises:
+        BrokerError: Kafka cannot be reached, or a row was not acknowledged.
+    """
+    ends = watermarks(connection, spec.log_topic)
+    writer = Writer(connection, spec.table_topic, **{"message.timeout.ms": _ACK_MS})
+    acked: list[Place | WriteError] = []
+    places = watermarks(connection, spec.table_topic)
+    for number in asked.offsets:
+        beyond: set[bytes] = set()
+        for message in snapshot(connection, spec.table_topic, {number: places[number][0]}):
+            key, row = message.key() or b"", message.value()
+            if _log_offset(row) >= ends[number][1]:
+                beyond.add(key)
+            elif row is not None and is_blank(row):
+                beyond.discard(key)
+        for key in beyond:
+            writer.append(key, BLANK, [], acked.append, partition=number)
+    writer.flush(_ACK_MS / 1000)
+    if wrong := [one for one in acked if isinstance(one, WriteError)]:
+        raise wrong[0]
+    return len(acked)
+
+
+def _log_offset(row: bytes | None) -> int:
+    try:
+        return 0 if row is None else peek(row)[0]
+    except IndexError:
+        return 0
