@@ -138,10 +138,12 @@ class Checkpoints:
         part.committed = position
         self._log.commit({part.number: position})
 
-    async def _write(self, part: Partition, keys: list[str], position: int) -> list[int]:
+    async def _write(
+        self, part: Partition, keys: list[str], position: int | None = None
+    ) -> list[int]:
         """Write the rows of these sagas and return their offsets once all are acked.
 
-        Where the log can, the position that they cover is committed together with them.
+        Where the log can, the position that they cover, if any, is committed together with them.
         """
         try:
             return await self._rows(part, keys, position)
@@ -149,7 +151,7 @@ class Checkpoints:
             part.table.dirty.update(dict.fromkeys(keys))  # they may not be stored
             raise
 
-    async def _rows(self, part: Partition, keys: list[str], position: int) -> list[int]:
+    async def _rows(self, part: Partition, keys: list[str], position: int | None) -> list[int]:
         acks = _Acks()
         every = self._turns.every
         for start in range(0, len(keys), every):
@@ -157,7 +159,7 @@ class Checkpoints:
                 if self._owner.coordinates:
                     self._owner.append(part, acks.expect(self._composer.row(part.number, key, row)))
             await self._turns.over()
-        if self._log.atomic and part.live:
+        if position is not None and self._log.atomic and part.live:
             self._commit(part, position)
         return await acks.all(part)
 
