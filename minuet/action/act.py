@@ -13,6 +13,7 @@ from minuet.core.plan import Plan
 from minuet.errors import BrokerError
 from minuet.event.model import Event
 from minuet.event.record import BY, Record
+from minuet.index import Index
 from minuet.inspection.history import History, Progress, fold, read, read_on
 from minuet.kafka.connection import Connection
 from minuet.kafka.writer import Place, WriteError, Writer
@@ -61,13 +62,18 @@ class Desk:
     codec: Codec
     now_ms: int
 
-    def look(self, saga: str, progress: Progress) -> View:
-        """Read a saga as the log says now; `progress` is told how much is read, and of how much.
+    def look(self, saga: str, progress: Progress, index: Index | None = None) -> View:
+        """Read a saga as the log says now.
+
+        Args:
+            saga: its id.
+            progress: told how much is read, and of how much.
+            index: of the log; without one all of the partition is read.
 
         Raises:
             MinuetError: there is no such saga, or Kafka cannot be reached.
         """
-        return self._view(read(self.connection, self.plan, saga, progress))
+        return self._view(read(self.connection, self.plan, saga, progress, index))
 
     def act(self, view: View, wish: Wish, person: Person, event: Event | None) -> Outcome | Which:
         """Append what fulfils the wish, if that is still possible, and see what came of it.

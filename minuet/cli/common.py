@@ -19,6 +19,7 @@ from minuet.settings.kafka import is_security
 from minuet.settings.reading import Found, read
 
 if TYPE_CHECKING:
+    from minuet.index import Index
     from minuet.kafka.connection import Connection
 
 BootstrapOption = Annotated[
@@ -29,6 +30,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 ProjectOption = Annotated[
     Path | None,
     typer.Option("--project", metavar="FOLDER", help="The folder that holds pyproject.toml."),
+]
+
+NoIndexOption = Annotated[
+    bool,
+    typer.Option("--no-index", help="Read the log itself, not .minuet/index, to find the saga."),
 ]
 
 
@@ -86,6 +92,13 @@ def _address(found: Found, folder: Path) -> str:
 def project_folder(project: Path | None = None) -> Path:
     """The project's folder: the one given, else the nearest with a pyproject.toml, else this."""
     return folder_of(project)
+
+
+def index_of(project: Path | None = None, *, without: bool = False) -> Index | None:
+    """The index of the project's logs, which finds the records of a saga."""
+    from minuet.index import Index
+
+    return None if without else Index(project_folder(project) / ".minuet" / "index")
 
 
 def print_json(value: object) -> None:

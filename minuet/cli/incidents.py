@@ -13,7 +13,14 @@ from minuet.action.settling import command, settling
 from minuet.action.view import View, moment
 from minuet.cli.arguments import SagaArgument, WorkflowArgument, offer_steps
 from minuet.cli.columns import columns
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    ProjectOption,
+    connection,
+    index_of,
+    print_json,
+)
 from minuet.cli.outcomes import commands
 from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
@@ -86,7 +93,7 @@ def show(
     loaded = projects.load(workflow, project)
     plan = compile_plan(loaded.spec)
     with progress_bar("reading the log", quiet=json) as bar:
-        history = read(connection(bootstrap, project), plan, saga, bar)
+        history = read(connection(bootstrap, project), plan, saga, bar, index_of(project))
     view = View(plan, history, int(time.time() * 1000))
     found = open_incidents(view, loaded)
     known = {each for incident in found for each in incident["commands"]}

@@ -14,7 +14,15 @@ from minuet.action.view import View
 from minuet.cli import saga_actions
 from minuet.cli.arguments import SagaArgument, WorkflowArgument
 from minuet.cli.columns import columns
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    NoIndexOption,
+    ProjectOption,
+    connection,
+    index_of,
+    print_json,
+)
 from minuet.cli.incidents import lines_of, open_incidents
 from minuet.cli.plain import plain
 from minuet.cli.verify import progress_bar
@@ -79,6 +87,7 @@ def list_sagas(
 def show(
     workflow: WorkflowArgument,
     saga: SagaArgument,
+    no_index: NoIndexOption = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -88,7 +97,8 @@ def show(
     plan = compile_plan(loaded.spec)
     now_ms = int(time.time() * 1000)
     with progress_bar("reading the log", quiet=json) as bar:
-        found = read(connection(bootstrap, project), plan, saga, bar)
+        index = index_of(project, without=no_index)
+        found = read(connection(bootstrap, project), plan, saga, bar, index)
     stands = standing(plan, found, now_ms)
     incidents = open_incidents(View(plan, found, now_ms), loaded)
     if json:
@@ -103,6 +113,7 @@ def show(
 def history(
     workflow: WorkflowArgument,
     saga: SagaArgument,
+    no_index: NoIndexOption = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -111,7 +122,8 @@ def history(
     loaded = projects.load(workflow, project)
     place = connection(bootstrap, project)
     with progress_bar("reading the log", quiet=json) as bar:
-        found = read(place, compile_plan(loaded.spec), saga, bar)
+        index = index_of(project, without=no_index)
+        found = read(place, compile_plan(loaded.spec), saga, bar, index)
     codec = Codec(loaded.models.values(), TopicRegistry(place))
     records = said(found, codec, loaded.spec.begins)
     if json:

@@ -17,7 +17,14 @@ from minuet.action.compose import Person
 from minuet.action.possible import decide
 from minuet.action.wish import Answer, Cancel, Deed, Redo, Resume, Skip, Which, Wish
 from minuet.cli.arguments import SagaArgument, WorkflowArgument, offer_said, offer_steps
-from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.common import (
+    BootstrapOption,
+    JsonOption,
+    ProjectOption,
+    connection,
+    index_of,
+    print_json,
+)
 from minuet.cli.outcomes import as_dict, lines
 from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
@@ -188,7 +195,7 @@ def _carry_out(order: _Order, wish: Wish, text: bytes = b"") -> None:
         wish = Answer(wish.step, wish.event, _digest(codec, event))
     desk = Desk(place, compile_plan(loaded.spec), codec, int(time.time() * 1000))
     with progress_bar("reading the log", quiet=order.json) as bar:
-        view = desk.look(order.saga, bar)
+        view = desk.look(order.saga, bar, index_of(order.project))
     decision = decide(view, wish)
     if isinstance(decision, Deed):
         _ask(order, wish, decision)

@@ -27,7 +27,7 @@ from minuet.engines.native_reading import Lead
 from minuet.engines.native_records import Read, by_partition
 from minuet.errors import BrokerError
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.members import is_listed
+from minuet.kafka.groups import is_listed
 from minuet.kafka.offsets import positions_of
 from minuet.kafka.patience import patiently
 

@@ -20,7 +20,7 @@ from minuet.engines.log import Append, Sink
 from minuet.engines.native_line import AGAIN_S, Batch, Line
 from minuet.errors import BrokerError
 from minuet.kafka.connection import Connection
-from minuet.kafka.members import is_listed
+from minuet.kafka.groups import is_listed
 from minuet.kafka.patience import FORBIDDEN, PATIENCE_S
 from minuet.kafka.reasons import describe
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +25,12 @@ from minuet.event.record import (
     UnreadableHeaders,
     timestamp,
 )
+from minuet.index import Index
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.partitioner import partition_of
+from minuet.kafka.picking import Place, pick
 from minuet.kafka.reading import record_of, snapshot
 
 _PROGRESS_EVERY = 2_000
@@ -81,7 +84,11 @@ class History:
 
 
 def read(
-    connection: Connection, plan: Plan, saga: str, progress: Progress = lambda _done, _all: None
+    connection: Connection,
+    plan: Plan,
+    saga: str,
+    progress: Progress = lambda _done, _all: None,
+    index: Index | None = None,
 ) -> History:
     """Read a saga from the log.
 
@@ -90,6 +97,7 @@ def read(
         plan: the compiled workflow.
         saga: its id.
         progress: told how many records of its partition are read, and how many there are.
+        index: of the log; without one all of the partition is read.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -98,10 +106,16 @@ def read(
     """
     spec = plan.spec
     topics.check(connection, spec)
-    ends = watermarks(connection, spec.log_topic)
+    ends = watermarks(connection, spec.log_topic, range(spec.partitions))
     place = partition_of(saga.encode(), len(ends))
     others = [number for number in ends if number != place]
     for number in (place, *others):  # in another one only when a producer put it there
+        if index is not None:
+            known = index.find(connection, spec.log_topic, saga.encode(), ends, [number], progress)
+            if known is not None:
+                if found := _picked(connection, spec.log_topic, saga, known):
+                    return History(saga, number, found, *fold(plan, found), ends[number][1])
+                continue
         low, high = ends[number]
 
         def read_to(offset: int, low: int = low, high: int = high) -> None:
@@ -112,6 +126,17 @@ def read(
             return History(saga, number, found, *fold(plan, found), after)
     message = f"{spec.name} has no saga {saga!r} on {spec.log_topic} at {connection.bootstrap}"
     raise MinuetError(message)
+
+
+def _picked(connection: Connection, topic: str, saga: str, places: Sequence[Place]) -> list[Record]:
+    """The records of a saga that stand at these places, where others' may stand, too."""
+    picked = pick(connection, topic, places, {number for number, _ in places}) if places else {}
+    found = []
+    for place in sorted(picked):
+        if picked[place].key() == saga.encode():
+            with suppress(UnreadableHeaders):  # it is nothing to any saga
+                found.append(record_of(picked[place]))
+    return found
 
 
 def read_on(connection: Connection, plan: Plan, history: History) -> History:

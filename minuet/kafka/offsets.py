@@ -7,7 +7,7 @@ used: while a group's coordinator loads or moves, librdkafka 2.16 takes the proc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import KafkaException, TopicPartition
 
@@ -16,14 +16,21 @@ from minuet.kafka.patience import patiently
 from minuet.kafka.reading import bounds, partitions
 
 
-def watermarks(connection: Connection, topic: str) -> dict[int, tuple[int, int]]:
+def watermarks(
+    connection: Connection, topic: str, numbers: Iterable[int] | None = None
+) -> dict[int, tuple[int, int]]:
     """The first offset of each partition of `topic`, and the next one to be written.
+
+    Args:
+        connection: where Kafka is.
+        topic: its name.
+        numbers: of its partitions, for who knows them; else they are asked for.
 
     Raises:
         BrokerError: the broker cannot be reached.
         UsageError: there is no such topic.
     """
-    numbers = partitions(connection, topic)
+    numbers = partitions(connection, topic) if numbers is None else numbers
     consumer = connection.consumer()
     try:
         return {number: bounds(connection, consumer, topic, number) for number in numbers}

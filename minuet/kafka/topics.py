@@ -81,6 +81,7 @@ def plan(spec: Spec) -> tuple[TopicPlan, ...]:
         TopicPlan(spec.table_topic, spec.partitions, rows),
         *(TopicPlan(topic, spec.partitions, calls) for topic in spec.retry_topics),
         TopicPlan(spec.dead_letter_topic, spec.partitions, keep),
+        TopicPlan(spec.operations_topic, spec.partitions, keep),
         TopicPlan(SCHEMA_TOPIC, 1, {"cleanup.policy": "compact"}),
     )
 
@@ -128,13 +129,16 @@ def apply(connection: Connection, plans: Sequence[TopicPlan]) -> list[Difference
 def check(connection: Connection, spec: Spec) -> None:
     """Make sure, before work starts, that a workflow's topics keep its promises.
 
+    The topic of operations is not looked at: no worker needs it.
+
     Raises:
         BrokerError: the broker cannot be reached.
         UsageError: a topic is missing, has other partitions, or a clock or cleanup that would
             change what the log means.
     """
     matters = ("topic", "partitions", "cleanup.policy", _TIMESTAMPS)
-    wrong = [d for d in differences(connection, plan(spec)) if d.setting in matters]
+    needed = [each for each in plan(spec) if each.name != spec.operations_topic]
+    wrong = [d for d in differences(connection, needed) if d.setting in matters]
     if not wrong:
         return
     first = wrong[0]

@@ -151,3 +151,8 @@ class Spec:
     def dead_letter_topic(self) -> str:
         """The topic of records that could not be handled."""
         return f"{self.name}.dead-letters"
+
+    @property
+    def operations_topic(self) -> str:
+        """The topic of what persons did to many sagas, or to the workflow as a whole."""
+        return f"{self.name}.operations"

@@ -42,8 +42,11 @@ TYPED = {
     "incidents show": ("NAME", "p-1"),
     "dead-letters list": ("NAME",),
     "dead-letters show": ("NAME", "0/0"),
+    "operations list": ("NAME",),
+    "operations show": ("NAME", "0"),
     "verify": ("NAME",),
     "rebuild": ("NAME", "--why", "x"),
+    "replay": ("NAME", "--into", "out.avro", "--yes"),
 }  # fmt: skip
 # Those go on until they are told; of these, other tests read the output as one document.
 NOT_HERE = {

@@ -34,6 +34,7 @@ def test_all_topics_of_a_workflow_have_its_partitions_and_the_schemas_one() -> N
         "parcels.retry.1m": 6,
         "parcels.retry.10m": 6,
         "parcels.dead-letters": 6,
+        "parcels.operations": 6,
         "minuet.schemas": 1,
     }
 

@@ -1,0 +1,167 @@
+"""`minuet replay --into here` and `--into HOST:PORT`: onto a log, from a file or another log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import typer
+
+from minuet.cli.common import print_json
+from minuet.cli.replay_wish import HERE, Wish, source_of
+from minuet.cli.replayed import check_sagas, plan_lines, say
+from minuet.cli.verify import progress_bar
+from minuet.core.plan import compile_plan
+from minuet.engines.units import Units
+from minuet.errors import BrokerError, UsageError
+from minuet.kafka import topics
+from minuet.kafka.connection import Connection
+from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.spans import span
+from minuet.kafka.writer import Writer
+from minuet.replay.into_log import SETTINGS, Appending, Prefixes, check_partitions
+from minuet.replay.outlook import Choice, Outlook, choose, find_places, outlook
+from minuet.replay.sources import FileSource, LogSource, Source, SourceSchemas
+from minuet.replay.stopping import Stopping
+from minuet.spec.assemble import Workflow
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A replay onto a log, ready to be planned.
+
+    Args:
+        asked: the stretch by which sagas are chosen; `whole`: what is replayed of these.
+        place: where the log is; `missing`: its topics are not there yet.
+    """
+
+    wish: Wish
+    workflow: Workflow
+    asked: Source
+    whole: Source
+    place: Connection
+    missing: bool
+    stopping: Stopping
+
+    @property
+    def name(self) -> str:
+        """The log, for people."""
+        return f"{self.workflow.spec.log_topic} at {self.place.bootstrap}"
+
+
+def into_log(wish: Wish, workflow: Workflow) -> int:
+    """Plan, ask, and append; return the exit code."""
+    if not wish.why and not wish.dry_run:
+        message = "--why is empty: say why, for whoever reads the log"
+        raise UsageError(message)
+    if wish.into == HERE and not wish.source:
+        message = "--into here needs --source, a file or a cluster: what stands on the log is there"
+        raise UsageError(message)
+    spec = workflow.spec
+    place = wish.place() if wish.into == HERE else wish.other(wish.into)
+    missing = wish.apply and spec.log_topic not in place.reach().topics
+    if not missing:
+        topics.check(place, spec)
+    asked = source_of(wish, spec.log_topic)
+    check_partitions(asked, spec.partitions, f"{spec.log_topic} at {place.bootstrap}")
+    with Stopping().heard() as stopping:
+        job = _Job(wish, workflow, asked, _whole(wish, asked), place, missing, stopping)
+        return _replay(job)
+
+
+def _replay(job: _Job) -> int:
+    wish, stopping = job.wish, job.stopping
+    choice = _chosen(job)
+    log = _log(job)
+    with progress_bar("looking", quiet=wish.json) as show:
+        plan = compile_plan(job.workflow.spec)
+        found = outlook(plan, job.whole, log, (choice, stopping), show)
+        find_places(found, log)
+    told = {"into": job.name, "source": job.whole.name, "untold": 0, **found.as_dict()}
+    told["workers"] = [] if job.missing else _workers(job)
+    for line in plan_lines(told):
+        typer.echo(line, err=wish.json or not wish.dry_run)
+    stopped = "interrupted" if stopping.code else ""
+    if wish.dry_run or stopped:
+        return _end(wish, {"plan": told, "stopped": stopped}, stopping.code)
+    if told["workers"] and found.new.records and not wish.beside_workers:
+        message = (
+            f"workers run ({', '.join(told['workers'])}): they would run steps whose answers are "
+            "about to come. Stop them, replay, and start them again; or say --beside-workers"
+        )
+        raise UsageError(message)
+    if not wish.agreed(f"Append {found.new.records:,} records to {job.name}?"):
+        return _end(wish, {"plan": told, "stopped": "not wanted"}, 1)
+    return _append(job, choice, found, told)
+
+
+def _append(job: _Job, choice: Choice, found: Outlook, told: dict[str, Any]) -> int:
+    wish, spec, stopping = job.wish, job.workflow.spec, job.stopping
+    if wish.apply:
+        topics.apply(job.place, topics.plan(spec))
+        topics.check(job.place, spec)
+    prefixes = Prefixes(job.whole, TopicRegistry(job.place))
+    writer = Writer(job.place, spec.log_topic, **SETTINGS)
+    appending = Appending(found.on_log, prefixes, writer, wish.rate)
+    tally, began, failed = appending.tally, monotonic(), ""
+    try:
+        with progress_bar("appending", quiet=wish.json) as show:
+            records = choice.of(job.whole.records())
+            appending.run(records, stopping, job.whole.most, show)
+    except BrokerError as error:
+        failed = str(error)
+    seconds = monotonic() - began
+    failed = tally.failed or failed
+    result = {
+        "plan": told, "appended": tally.appended, "known": tally.known,
+        "unreadable": tally.unreadable, "schemas_unknown": sorted(prefixes.unknown),
+        "seconds": round(seconds, 3),
+        "records_per_s": round(tally.appended / seconds) if seconds else 0,
+        "stopped": failed or ("interrupted" if stopping.code else ""),
+    }  # fmt: skip
+    return _end(wish, result, stopping.code or bool(failed))
+
+
+def _chosen(job: _Job) -> Choice:
+    """The sagas that are meant; all of them, if nothing else was asked for."""
+    wish = job.wish
+    selection = wish.selection(job.workflow, SourceSchemas(job.asked))
+    if selection.everything and not wish.begin and not wish.limit:
+        return Choice(None)
+    with progress_bar("choosing", quiet=wish.json) as show:
+        found, choice = choose(job.asked, selection, wish.limit, job.stopping, show)
+    if not job.stopping.code:
+        wish.check_events(job.workflow, found.types)
+        if not wish.limit:
+            check_sagas(wish.sagas, found.sagas_seen, job.asked.name)
+    return choice
+
+
+def _whole(wish: Wish, asked: Source) -> Source:
+    """What is replayed of a saga: all of it up to --to."""
+    if isinstance(asked, LogSource):
+        return asked.from_beginning()
+    return FileSource(Path(wish.source), None, wish.bounds[1])
+
+
+def _log(job: _Job) -> LogSource | None:
+    """What stands on the log now."""
+    topic = job.workflow.spec.log_topic
+    if job.missing:
+        return None
+    return LogSource(job.place, topic, span(job.place, topic), job.workflow.spec.partitions)
+
+
+def _workers(job: _Job) -> list[str]:
+    """The groups of the workers that run there."""
+    return sorted(unit.group for unit in Units(job.place, job.workflow.spec.name).live())
+
+
+def _end(wish: Wish, result: dict[str, Any], code: int) -> int:
+    if wish.json:
+        print_json({"workflow": wish.workflow, **result})
+    else:
+        say(result)
+    return int(code)

@@ -1,0 +1,192 @@
+"""What was typed for `minuet replay`, and what it means."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from minuet.cli.common import connection
+from minuet.contracts.codec import Codec
+from minuet.contracts.registry import Registry
+from minuet.errors import UsageError
+from minuet.event.platform import PLATFORM_EVENTS
+from minuet.kafka.connection import Connection, wrong_option
+from minuet.kafka.offsets import watermarks
+from minuet.kafka.spans import Bound, Span, bound, span
+from minuet.replay.selection import Selection
+from minuet.replay.sources import FORMATS, FileSource, LogSource, Source
+from minuet.settings import kafka as names
+from minuet.where import Wheres
+
+if TYPE_CHECKING:
+    from minuet.spec.assemble import Workflow
+
+HERE = "here"
+_ADDRESS = re.compile(r"[^/\s]+:\d+(,[^/\s]+:\d+)*")
+
+
+class Kind(Enum):
+    """What a place is."""
+
+    HERE = "here"
+    FILE = "file"
+    CLUSTER = "cluster"
+
+
+def kind_of(place: str, option: str) -> Kind:
+    """What was meant by a place.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if place == HERE and option == "--into":
+        return Kind.HERE
+    if place.endswith(FORMATS):
+        return Kind.FILE
+    if _ADDRESS.fullmatch(place):
+        return Kind.CLUSTER
+    here = "here, " if option == "--into" else ""
+    message = f"{option} {place}: say {here}a file that ends in .avro or .jsonl, or HOST:PORT"
+    raise UsageError(message)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was typed."""
+
+    workflow: str
+    into: str
+    begin: str
+    end: str
+    sagas: tuple[str, ...]
+    events: tuple[str, ...]
+    where: str
+    source: str
+    rate: float
+    limit: int
+    login: Path | None
+    apply: bool
+    beside_workers: bool
+    by: str
+    why: str
+    dry_run: bool
+    yes: bool
+    bootstrap: str
+    json: bool
+    project: Path | None
+
+    def check_question(self) -> None:
+        """Make sure that somebody can be asked, before anything is read.
+
+        Raises:
+            UsageError: nobody can.
+        """
+        if not (self.yes or self.dry_run) and (self.json or not sys.stdin.isatty()):
+            message = "it asks before it begins, and nobody is there to answer: say --yes"
+            raise UsageError(message)
+
+    def agreed(self, question: str) -> bool:
+        """Ask; with --yes it is answered."""
+        return self.yes or typer.confirm(question, err=True)
+
+    @property
+    def bounds(self) -> tuple[Bound | None, Bound | None]:
+        """Where it begins and ends.
+
+        Raises:
+            UsageError: one is neither a moment nor offsets.
+        """
+        return bound(self.begin, "--from"), bound(self.end, "--to")
+
+    def place(self) -> Connection:
+        """The project's own Kafka."""
+        return connection(self.bootstrap, self.project)
+
+    def other(self, address: str) -> Connection:
+        """Another cluster, with the login that is said for it, else the project's.
+
+        Raises:
+            UsageError: a setting in the file is none.
+        """
+        if self.login is None:
+            return connection(address, self.project)
+        options = _options(self.login)
+        if wrong := wrong_option(options):
+            message = f"--login {self.login}: {wrong.why}"
+            raise UsageError(message)
+        return Connection(address, options)
+
+    def selection(self, workflow: Workflow, registry: Registry) -> Selection:
+        """Which records are meant.
+
+        Raises:
+            UsageError: the condition cannot be right.
+        """
+        models = {**workflow.models, **PLATFORM_EVENTS}
+        where = Wheres(self.where, models) if self.where else None
+        codec = Codec(workflow.models.values(), registry)
+        return Selection(
+            frozenset(each.encode() for each in self.sagas),
+            frozenset(each.encode() for each in self.events),
+            where,
+            codec.decode,
+        )
+
+    def check_events(self, workflow: Workflow, seen: dict[str, int]) -> None:
+        """Make sure that each event asked for is one.
+
+        Raises:
+            UsageError: one is neither the workflow's nor stands in the source.
+        """
+        known = {**workflow.models, **PLATFORM_EVENTS}
+        for name in self.events:
+            if name not in known and name not in seen:
+                has = ", ".join(sorted(workflow.models))
+                message = f"--event {name}: {workflow.spec.name} has no such event; it has: {has}"
+                raise UsageError(message)
+
+
+def source_of(wish: Wish, topic: str, resumed: Span | None = None) -> Source:
+    """What is replayed: the file, the log of another cluster, or the workflow's own.
+
+    Args:
+        wish: what was typed.
+        topic: the workflow's log.
+        resumed: what an earlier run has left.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+        UsageError: there is no such file, topic, partition or offset.
+    """
+    begin, end = wish.bounds
+    if wish.source and kind_of(wish.source, "--source") is Kind.FILE:
+        return FileSource(Path(wish.source), begin, end)
+    place = wish.other(wish.source) if wish.source else wish.place()
+    asked = resumed or span(place, topic, begin, end)
+    return LogSource(place, topic, asked, len(watermarks(place, topic)))
+
+
+def _options(file: Path) -> dict[str, str]:
+    """The settings of librdkafka in a file, as Kafka's own tools read them."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"--login {file}: {getattr(error, 'strerror', '') or 'not UTF-8'}"
+        raise UsageError(message) from error
+    found = {}
+    for number, line in enumerate(lines, 1):
+        name, equals, value = line.partition("=")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not equals or (why := names.refusal(name.strip())):
+            reason = why if equals else "write NAME=VALUE"
+            message = f"--login {file}, line {number}: {reason}"
+            raise UsageError(message)
+        found[names.one_name(name.strip())] = value.strip()
+    return found
