@@ -172,6 +172,16 @@ def _slot(state: State, step: PlannedStep, causes: tuple[Entry, ...], *, in_doub
     return Slot(known, step, causes, "", tries.attempt, tries.since, in_doubt, tries.decided)
 
 
+def slot_of(state: State, step: PlannedStep) -> str | None:
+    """Return the slot of a forward step on what has happened; None while it lacks something."""
+    if step.all_of & state.mask != step.all_of:
+        return None
+    if not all(types & state.mask for types in step.any_of):
+        return None
+    causes = _causes(step, state, _NOTHING_AHEAD)
+    return slot_id(state.round, [cause.id for cause in causes], step.name)
+
+
 def undo_causes(plan: Plan, state: State) -> Iterator[tuple[str, PlannedStep, list[Entry | None]]]:
     """Iterate over the open undos: what is undone, the step, and what its parameters are."""
     for undoes, request in state.requests.items():
