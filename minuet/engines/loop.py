@@ -99,7 +99,8 @@ class Loop:
         """Types after whose own append a step of this unit may go on without a second read."""
         return frozenset(
             event_type
-            for step in self.plan.forward
+            for plan in (self.plan, *self.plan.older.values())
+            for step in plan.forward
             if step.name in self.unit.steps and not step.irreversible
             for alternatives in step.spec.needs
             for event_type in alternatives
