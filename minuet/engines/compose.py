@@ -248,6 +248,7 @@ def shortened(letter: Append) -> Append | None:
     kept.append((LEFT_OUT, told.encode()))
     less = Append(letter.topic, letter.partition, letter.key, value, kept)
     less.acked, less.note, less.owner = letter.acked, letter.note, letter.owner
+    less.then = letter.then
     return less
 
 
