@@ -196,7 +196,9 @@ class Saying:
                 self.waits(run, state, delay, failure.error)
             case Park(attempt):
                 name = slot.step.name
-                trouble = Trouble(failure.category, failure.error, name, slot.id, attempt)
+                trouble = Trouble(
+                    failure.category, failure.error, name, slot.id, attempt, slot.since
+                )  # fmt: skip
                 self._park(run, state, trouble)
 
     def waits(self, run: Run, state: State, delay_ms: int, error: str) -> None:
