@@ -30,12 +30,15 @@ COMMANDS = {
     "worker": "Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.",
     "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
     "rebuild": "Drop a workflow's table and make it anew from the log, then verify it.",
-    "replay": ("Replay a stretch of the log: into a file, another cluster, or the log itself."),
+    "replay": (
+        "Replay a stretch of the log: into a file, another cluster, a shadow, or the log itself."
+    ),
     "chaos": "Run a workflow on a real Kafka while workers and broker are killed, and audit it.",
     "simulate": "Run a workflow in virtual time, with faults drawn from a seed, many seeds over.",
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
     "diagram": "Draw a workflow: the happy path, the undo path, and who needs what.",
     "asyncapi": "Describe a workflow's topics and events as an AsyncAPI 3.0 document.",
+    "compat": "Say whether this version of a workflow may be deployed over another one.",
     "bench": (
         "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."
     ),

@@ -94,7 +94,7 @@ class Acting:
         self._timers.watch(part, state)
 
     def _take_up(self, part: Partition, state: State, slot: Slot) -> None:
-        if slot.id in part.runs or slot.step.name not in self._unit.steps:
+        if slot.id in part.runs or not self._unit.runs(slot.step.spec):
             return
         if part.rejecting and any(cause.id in part.rejecting for cause in slot.causes):
             return
@@ -209,7 +209,7 @@ class Acting:
             known, kind, offset, self._clock(), digest, Place.EFFECTIVE, run.slot.id,
             schema=headers[SCHEMA], value=append.value,
         )  # fmt: skip
-        ahead = part.go_ahead(run.key, entry)
+        ahead = part.go_ahead(state, entry)
         for slot in due(self._plan, state, self._clock(), ahead):
             if not slot.step.irreversible:
                 self._take_up(part, state, slot)

@@ -99,7 +99,8 @@ class Loop:
         """Types after whose own append a step of this unit may go on without a second read."""
         return frozenset(
             event_type
-            for step in self.plan.forward
+            for plan in (self.plan, *self.plan.older.values())
+            for step in plan.forward
             if step.name in self.unit.steps and not step.irreversible
             for alternatives in step.spec.needs
             for event_type in alternatives
@@ -268,6 +269,8 @@ class Loop:
         """Append for a partition, unless it is no longer ours."""
         if part.live:
             append.owner = part
+            if append.then is not None:
+                append.then.owner = part
             self._log.append(append)
 
     def failed(self, append: Append, reason: str, *, final: bool = False) -> None:

@@ -221,11 +221,10 @@ class Saying:
         run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
         gave_up = self._composer.gave_up(slot, state, part.number, trouble)
 
-        def written(_letter: Append, _offset: int) -> None:
-            if not run.answered:
-                self._for(run, gave_up)
+        def event() -> Append | None:
+            return None if run.answered else _noted(run, gave_up)
 
-        self._letters.write(part, run.key, cause, trouble, written)
+        self._letters.write(part, run.key, cause, trouble, event=event)
 
     def _reject(self, part: Partition, state: State, entry: Entry, reason: str) -> None:
         """Write the dead letter first, then say that the value cannot be read (rule 8)."""
@@ -236,16 +235,17 @@ class Saying:
         _LOG.warning("a %s cannot be read, a person is needed", entry.type, extra=about)
         trouble = Trouble("poison", reason)
         rejected = self._composer.rejected(entry, reason, state, part.number)
-
-        def written(_letter: Append, _offset: int) -> None:
-            self._owner.append(part, rejected)
-
-        self._letters.write(part, state.saga_id, entry, trouble, written)
+        self._letters.write(part, state.saga_id, entry, trouble, event=lambda: rejected)
 
     def _for(self, run: Run, append: Append) -> None:
-        run.said = append.event_id
-        append.note = run
-        self._owner.append(run.part, append)
+        self._owner.append(run.part, _noted(run, append))
+
+
+def _noted(run: Run, append: Append) -> Append:
+    """An append that a run waits for until it is read back."""
+    run.said = append.event_id
+    append.note = run
+    return append
 
 
 def _adds_nothing(run: Run, ended: Ended, answer: str) -> bool:

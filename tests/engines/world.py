@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
@@ -34,7 +34,7 @@ from minuet.event.record import (
 )
 from minuet.kafka.partitioner import partition_of
 from minuet.settings.worker import Options
-from minuet.spec.model import BreakerSpec
+from minuet.spec.model import BreakerSpec, MigrationSpec
 from tests.engines.trips import Desk, TripAsked, trips
 
 OPTIONS = Options(threads=4, grace_s=5, look_s=0)
@@ -47,6 +47,7 @@ class Watched:
         pauses, resumes: how often it was told to.
         holds: event types whose appends are kept in `held` instead of written.
         acked: the types of what was acked, in their order.
+        committed: the last position of each partition that was let through.
         rows_read: how many.
     """
 
@@ -57,6 +58,13 @@ class Watched:
         self.held: list[Append] = []
         self.acked: list[str] = []
         self.rows_read = 0
+        self.committed: dict[int, int] = {}
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        if self.held and self.log.atomic:
+            return  # it would be written with what is held up, or not at all
+        self.committed.update(offsets)
+        self.log.commit(offsets)
 
     def append(self, append: Append) -> None:
         kind = dict(append.headers).get(TYPE, b"").decode()
@@ -207,6 +215,16 @@ class World(ABC):
         self.policy(step, breaker="desk")
         breakers = (BreakerSpec("desk", failures, open_ms),)
         self.workflow = replace(self.workflow, spec=replace(self.workflow.spec, breakers=breakers))
+
+    def release(self, *, migrates: bool = False, **changed: Any) -> None:
+        """Make another version of the workflow, which knows the one before, for later workers."""
+        before = self.workflow.spec
+        rules = (MigrationSpec(before.version),) if migrates else ()
+        self.spec = replace(
+            before, version=f"after {before.version}", before=(before,), migrations=rules, **changed
+        )
+        self.workflow = replace(self.workflow, spec=self.spec)
+        self.plan = compile_plan(self.spec)
 
     # -- what others publish -----------------------------------------------------------------------
 

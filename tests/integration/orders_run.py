@@ -247,20 +247,20 @@ class OrdersRun:
         done = self._minuet("topics", "apply", "orders")
         assert done.returncode == 0, done.stderr
 
-    def start(self) -> Worker:
-        """Start a worker; it is not ready yet."""
+    def start(self, *more: str) -> Worker:
+        """Start a worker, with more options perhaps; it is not ready yet."""
         said = self._folder / f"worker-{len(self.workers)}.log"
         with said.open("wb") as out:
             process = subprocess.Popen(
-                self._command("worker", "orders", "--simulated", "--verbose", "--json"),
+                self._command("worker", "orders", "--simulated", "--verbose", "--json", *more),
                 env=self._environment(), stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self.workers.append(Worker(process, said))
         return self.workers[-1]
 
-    def start_ready(self) -> Worker:
+    def start_ready(self, *more: str) -> Worker:
         """Start a worker and wait until it is."""
-        worker = self.start()
+        worker = self.start(*more)
         until("the worker is ready", lambda: worker.ready)
         return worker
 
