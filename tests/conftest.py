@@ -16,15 +16,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell starte
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C of a child is tested
 
 HERE = Path(__file__).parent
-# The files of tests/integration that take longest.
+# The files that take longest: runs of minutes, and then those of tests/integration.
+RUNS = ("one_broker", "three_nodes")
 LONGEST = ("tutorial", "compiled", "kill", "secure", "worker", "dev", "actions", "verify", "bench")
 OURS = ("MINUET_KAFKA_HOME", "MINUET_EXPLORE")  # which Kafka to start, and how many cases to try
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long come first: with several processes none is left alone at the end."""
-    first = {HERE / "integration" / f"test_{name}.py": n for n, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: first.get(item.path, len(LONGEST)))
+    places = [HERE / "chaos" / f"test_{name}.py" for name in RUNS]
+    places += [HERE / "integration" / f"test_{name}.py" for name in LONGEST]
+    first = {place: number for number, place in enumerate(places)}
+    items.sort(key=lambda item: first.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,8 +7,20 @@ from __future__ import annotations
 
 from minuet.chaos.audit import Audit, Lives
 from minuet.chaos.faults import Fired
-from minuet.chaos.plan import KINDS
-from minuet.chaos.run import Found, Stages, Wish, run
+from minuet.chaos.plan import KINDS, kinds_of
+from minuet.chaos.run import run
 from minuet.chaos.summary import summary
+from minuet.chaos.wish import Found, Stages, Wish
 
-__all__ = ["KINDS", "Audit", "Fired", "Found", "Lives", "Stages", "Wish", "run", "summary"]
+__all__ = [
+    "KINDS",
+    "Audit",
+    "Fired",
+    "Found",
+    "Lives",
+    "Stages",
+    "Wish",
+    "kinds_of",
+    "run",
+    "summary",
+]

@@ -15,13 +15,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
+from minuet.chaos.poison import Poisoned, judge_poison, letters
 from minuet.engines.course import Stored
 from minuet.event.record import Headers
 from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.reading import snapshot
 from minuet.simulation.history import NEVER, Told, told
-from minuet.simulation.judge import judge_sagas, slots_of
+from minuet.simulation.judge import judge_sagas, needs_a_person, slots_of
 from minuet.simulation.outside import Effect
 from minuet.spec.model import Spec
 
@@ -36,6 +37,7 @@ class Audit:
         acked: begin events that were acknowledged; `lost`: of these, not on the log.
         sagas: on the log; `ended` by which end event, and `parked`: waiting for a person.
         effects: in the ledger, each key once; `again`: calls beyond the first of each.
+        poisoned: records that nobody could read, which were put on the log.
         violations: of a promise, in words; `violated`: how many there are.
     """
 
@@ -46,6 +48,7 @@ class Audit:
     parked: int = 0
     effects: int = 0
     again: int = 0
+    poisoned: int = 0
     violated: int = 0
     violations: list[str] = field(default_factory=list)
 
@@ -87,7 +90,11 @@ class Lives:
 
 
 def audit(
-    connection: Connection, spec: Spec, acked: Collection[str], ledger: Path | None
+    connection: Connection,
+    spec: Spec,
+    acked: Collection[str],
+    ledger: Path | None,
+    poison: Sequence[Poisoned] = (),
 ) -> tuple[Audit, Lives]:
     """Read everything and say what does not hold.
 
@@ -96,6 +103,7 @@ def audit(
         spec: of the workflow.
         acked: ids of begin events that were acknowledged.
         ledger: of the services, in SQLite; None where there is none.
+        poison: what was put on the log that nobody can read.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -103,6 +111,7 @@ def audit(
     found, lives = Audit(acked=len(acked)), Lives()
     done = _effects(ledger, spec.name, found) if ledger else {}
     begun: set[str] = set()
+    rejected: Counter[str] = Counter()
     for number, (low, _) in watermarks(connection, spec.log_topic).items():
         log = list(_log(connection, spec, number, low))
         sagas = told(spec, log)
@@ -111,6 +120,7 @@ def audit(
         lives.answers[number] = sorted(answered.values())
         for key, saga in sagas.items():
             lives.sagas.append((saga.records[0].time, saga.ended_at))
+            rejected[key] = sum(said.type == "RecordRejected" for said in saga.records)
             judge(spec, saga, done.pop(key, []) if ledger else None, found)
     if not acked:
         found.violates("lost: nothing was acknowledged, so that nothing was tried")
@@ -119,6 +129,10 @@ def audit(
         found.violates(f"lost: {key} was acknowledged, and is not on the log")
     for key in sorted(done):
         found.violates(f"effect: {key}: the ledger has effects, and the log does not know it")
+    if poison:
+        found.poisoned = len(poison)
+        for text in judge_poison(spec, poison, letters(connection, spec), rejected):
+            found.violates(f"poison: {text}")
     return found, lives
 
 
@@ -136,7 +150,7 @@ def judge(spec: Spec, saga: Told, rows: Sequence[Row] | None, found: Audit) -> N
     """Hold one saga, and the ledger's rows about it, against the promises; None for no ledger."""
     found.sagas += 1
     found.ended[saga.ends[0].type if saga.ends else "none"] += 1
-    found.parked += bool(saga.parked)
+    found.parked += not saga.ends and needs_a_person(spec, saga)
     effects = [Effect(0, row.effect, row.key) for row in rows or ()]
     for violation in judge_sagas(spec, {saga.key: saga}, effects):
         found.violates(str(violation))

@@ -12,6 +12,7 @@ from functools import partial
 
 from minuet.children import Children
 
+STORM = (1, 4, 2, 6)  # workers, one number after the other
 _NO_KAFKA = 1  # the exit code of a worker that is started while Kafka is down
 
 
@@ -38,6 +39,9 @@ class Crew:
         self._names = [f"worker {number}" for number in range(1, count + 1)]
         self._extra = 0
         self._extras: set[str] = set()
+        self._away: list[str] = []
+        self._storm: list[int] = []
+        self._storm_at = self._storm_step_s = 0.0
         self._later: list[tuple[float, Callable[[], None]]] = []
 
     def start(self) -> None:
@@ -71,12 +75,15 @@ class Crew:
 
     def grow(self, seconds: float) -> str:
         """Start one more, which stops again so much later."""
-        self._extra += 1
-        name = f"extra worker {self._extra}"
-        self._start(name)
-        self._extras.add(name)
+        name = self._hire()
         self._after(seconds, lambda: self._retire(name))
         return name
+
+    def storm(self, seconds: float) -> str:
+        """Have fewer and more workers, one number after the other; then as many as before."""
+        self._storm = [*STORM, len(self._names)]
+        self._storm_at, self._storm_step_s = time.monotonic(), seconds / len(STORM)
+        return ", ".join(str(count) for count in self._storm) + " workers"
 
     def look(self, *, kafka_was_hit: bool = False) -> None:
         """Do what is due, and start again who was killed, or did not find a Kafka that was hit.
@@ -89,6 +96,9 @@ class Crew:
         self._later = [(at, what) for at, what in self._later if at > now]
         for what in due:
             what()
+        if self._storm and now >= self._storm_at:
+            self._have(self._storm.pop(0))
+            self._storm_at = time.monotonic() + self._storm_step_s
         for name, code in self._children.ended().items():
             is_worker = name in self._names or name in self._extras
             was_killed = code == -signal.SIGKILL and not self._supervised
@@ -102,7 +112,7 @@ class Crew:
     @property
     def busy(self) -> bool:
         """Whether something is stopped that is to go on, or more than there should be."""
-        return bool(self._later)
+        return bool(self._later or self._storm)
 
     @property
     def settled(self) -> bool:
@@ -114,6 +124,9 @@ class Crew:
         for _, what in self._later:
             what()
         self._later.clear()
+        if self._storm:
+            self._have(self._storm[-1])
+            self._storm.clear()
 
     def stop(self) -> None:
         """Stop all of them cleanly.
@@ -125,8 +138,31 @@ class Crew:
         self._children.check()
         self._children.stop(*self._names)
 
+    def _have(self, count: int) -> None:
+        """Start and stop as many as it takes to have so many."""
+        here = [name for name in self._names if name not in self._away]
+        extras = sorted(self._extras)
+        leave = [*here, *extras][count:]
+        for name in leave:
+            self._away += [name] if name in here else []
+            self._extras.discard(name)
+        self._children.stop(*leave)
+        for _ in range(count - len(here) - len(extras)):
+            if self._away:
+                self._start(self._away.pop())
+            else:
+                self._hire()
+
     def _start(self, name: str) -> None:
         self._children.start(name, *self._command, environment=self._environment)
+
+    def _hire(self) -> str:
+        """Start one more."""
+        self._extra += 1
+        name = f"extra worker {self._extra}"
+        self._start(name)
+        self._extras.add(name)
+        return name
 
     def _retire(self, name: str) -> None:
         if name in self._extras:
@@ -135,6 +171,8 @@ class Crew:
 
     def _pid(self, name: str) -> int:
         """The process that does the work; 0 while it is not ready."""
+        if name in self._away:
+            return 0
         ready = self._children.said(name, "ready")
         lost = {line.get("died") for line in self._children.said(name, "lost")}
         pid = ready[-1]["pid"] if ready else 0

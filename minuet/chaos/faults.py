@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 
 from minuet.chaos.arming import Arming
 from minuet.chaos.crew import Crew
+from minuet.chaos.kafka import Kafka
 from minuet.chaos.plan import Fault
+from minuet.chaos.poison import Poison
 from minuet.chaos.proxy import Proxy
-from minuet.dev import Broker
 
 _EXCUSED_S = 60.0  # after Kafka was hit, a worker may have ended for that; starts can take long
+_WHOLE_S = 0.5  # from one look whether Kafka is whole to the next
 GROWN_S = 4.0  # that one worker more is there to take partitions away from others
 
 
@@ -40,24 +38,28 @@ class Faults:
 
     Args:
         crew: the workers.
-        broker: the broker, which is this run's own.
+        kafka: which is this run's own.
         arming: of places where workers die by themselves.
+        poison: what nobody can read.
         proxy: before the broker; None where nothing is to be cut.
         seed: of whom a fault hits.
     """
 
     def __init__(
-        self, crew: Crew, broker: Broker, arming: Arming, proxy: Proxy | None, seed: int
-    ) -> None:
+        self, crew: Crew, kafka: Kafka, arming: Arming, poison: Poison, proxy: Proxy | None,
+        seed: int,
+    ) -> None:  # fmt: skip
+        self._poison = poison
         self._proxy = proxy
         self._ended: list[Fired] = []
         self._crew = crew
-        self._broker = broker
+        self._kafka = kafka
         self._arming = arming
         self._dice = random.Random(f"whom-{seed}")
         self._mend: Callable[[], object] | None = None
         self._mend_at = 0.0
         self._excused_until = 0.0
+        self._is_whole, self._whole_at = True, 0.0
 
     def make(self, fault: Fault) -> Fired | None:
         """Make a fault; None when there is nobody whom it could hit, or it is to come yet."""
@@ -72,6 +74,7 @@ class Faults:
         """
         if self._mend is not None and time.monotonic() >= self._mend_at:
             self.heal()
+        self._look_at_kafka()
         self._crew.look(kafka_was_hit=time.monotonic() < self._excused_until)
         ended, self._ended = self._ended, []
         return ended + [
@@ -93,12 +96,12 @@ class Faults:
     @property
     def over(self) -> bool:
         """Whether the last fault is, so that the next may begin; who died may still be starting."""
-        return self._mend is None and not self._crew.busy
+        return self._mend is None and self._is_whole and not self._crew.busy
 
     @property
     def quiet(self) -> bool:
         """Whether nothing is broken just now."""
-        return self._mend is None and self._crew.settled
+        return self._mend is None and self._is_whole and self._crew.settled
 
     def _make(self, fault: Fault) -> str:
         match fault.kind:
@@ -111,11 +114,15 @@ class Faults:
                 return self._crew.restart(self._dice)
             case "scale":
                 return self._crew.grow(fault.seconds)
+            case "storm":
+                return self._crew.storm(fault.seconds)
+            case "poison":
+                return self._poison.put()
             case "cut":
                 self._cut(fault)
                 return ""
-            case "broker-kill" | "broker-pause":
-                return self._hit_broker(fault)
+            case "broker-kill" | "broker-pause" | "node-kill" | "node-pause":
+                return self._hit_kafka(fault)
             case _:
                 return self._crew.freeze(self._dice, fault.seconds)
 
@@ -144,20 +151,16 @@ class Faults:
 
         self._mend, self._mend_at = end, time.monotonic() + fault.seconds
 
-    def _hit_broker(self, fault: Fault) -> str:
-        status = self._broker.status()
-        pid, port = status.pid, int((status.bootstrap or ":0").rpartition(":")[2])
-        if not pid:
+    def _hit_kafka(self, fault: Fault) -> str:
+        if (hit := self._kafka.hit(fault.kind, self._dice)) is None:
             return ""
-        kills = fault.kind == "broker-kill"
-        os.kill(pid, signal.SIGKILL if kills else signal.SIGSTOP)
-        up = partial(self._broker.up, port=port)  # where the workers look for it
-        self._mend = up if kills else partial(_go_on, pid)
+        self._mend, self._mend_at = hit.mend, time.monotonic() + fault.seconds
         self._excused_until = inf
-        self._mend_at = time.monotonic() + fault.seconds
-        return f"the broker, process {pid}"
+        self._is_whole = False
+        return hit.what
 
-
-def _go_on(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGCONT)
+    def _look_at_kafka(self) -> None:
+        """See now and then whether all copies are in sync again after it was mended."""
+        if self._mend is None and not self._is_whole and time.monotonic() >= self._whole_at:
+            self._is_whole = self._kafka.whole()
+            self._whole_at = time.monotonic() + _WHOLE_S

@@ -4,104 +4,37 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from minuet.chaos.arming import Arming
-from minuet.chaos.audit import Audit, Lives, audit
+from minuet.chaos.audit import audit
 from minuet.chaos.crew import Crew
 from minuet.chaos.faults import Faults, Fired
-from minuet.chaos.plan import KINDS, plan
-from minuet.chaos.proxy import Proxy
+from minuet.chaos.kafka import open_kafka
+from minuet.chaos.plan import Fault, check, plan
+from minuet.chaos.poison import Poison, poisoned
+from minuet.chaos.rounds import Rounds
 from minuet.chaos.state import State, load
 from minuet.chaos.upstream import Upstream
+from minuet.chaos.wish import Found, Stages, Wish
 from minuet.children import Children
-from minuet.dev import Broker, network
 from minuet.engines.worker import FAILPOINTS
 from minuet.errors import MinuetError
-from minuet.event.model import Event
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
-from minuet.spec.assemble import Workflow
-from minuet.spec.model import Spec
-from minuet.verify import Report, verify
+from minuet.verify import verify
 
 _LOOK_S = 0.1
 _SAVE_S = 5.0
+_HIT_S = 600.0  # within which one more fault was made, of those that are counted
 _HEAL_S = 180.0  # until one more saga has ended, once nothing is broken any more
 _SHOP = "shop"
 _FAILPOINTS = "failpoints"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is asked for.
-
-    Args:
-        workflow: to run; `events` begin its sagas; it may begin sagas of the `others`.
-        project: the folder that holds pyproject.toml.
-        seconds: under load.
-        rate: sagas begun in a second.
-        every_s: a fault on average so often; `kinds` of faults.
-        workers: at once; `supervised`: each by a supervisor.
-        shop: whether steps reach `minuet demo shop`; else their resources are simulated ones.
-        latency_ms: of each call of the shop: what is in flight is what a fault can hit.
-        seed: of the faults.
-        resume: go on with the run that was broken off, under its own seed.
-    """
-
-    workflow: Workflow
-    events: Sequence[Event]
-    others: Sequence[Spec]
-    project: Path
-    seconds: float = 300.0
-    rate: float = 100.0
-    every_s: float = 10.0
-    kinds: tuple[str, ...] = tuple(KINDS)
-    workers: int = 2
-    supervised: bool = False
-    shop: bool = True
-    latency_ms: int = 200
-    seed: int = 0
-    resume: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """Where the run keeps its broker, its ledger and its state."""
-        return self.project / ".minuet" / "chaos"
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a run came to; `settled_s`: from when all was mended to the end of the last saga."""
-
-    state: State
-    settled_s: float
-    audit: Audit
-    lives: Lives
-    verify: Report
-
-    @property
-    def ok(self) -> bool:
-        """Whether every promise was kept."""
-        return not self.audit.violated and self.verify.ok
-
-
-class Stages(Protocol):
-    """Who is told how far the run is."""
-
-    def stage(self, text: str) -> None:
-        """Something begins."""
-
-    def fired(self, fault: Fired) -> None:
-        """A fault was made."""
-
-    def look(self, elapsed_s: float, sent: int, faults: int) -> None:
-        """How far it is; called many times a second."""
+_POISON = "poison"
 
 
 def run(wish: Wish, stages: Stages) -> Found:
@@ -111,7 +44,7 @@ def run(wish: Wish, stages: Stages) -> Found:
         UsageError: there is no such fault, or no run to go on with.
         MinuetError: a worker ended by itself, or sagas do not end.
     """
-    plan(wish.seed, wish.every_s, wish.kinds)  # wrong kinds are told before anything starts
+    check(wish.kinds, wish.nodes)
     with ExitStack() as stack:
         scene = _Scene.open(wish, stages, stack)
         scene.load()
@@ -120,7 +53,9 @@ def run(wish: Wish, stages: Stages) -> Found:
         stages.stage("auditing: topics and ledger, then each row of the table")
         acked = scene.acked.read_text(encoding="utf-8").split()
         ledger = scene.ledger if wish.shop else None
-        found, lives = audit(scene.connection, wish.workflow.spec, acked, ledger)
+        found, lives = audit(
+            scene.connection, wish.workflow.spec, acked, ledger, poisoned(wish.folder / _POISON)
+        )
         settled_s = max(0, lives.last_end_ms - mended_ms) / 1000
         report = verify(scene.connection, wish.workflow.spec)
         return Found(scene.state, round(settled_s, 1), found, lives, report)
@@ -140,17 +75,31 @@ class _Scene:
     acked: Path
     file: Path
     left: int = 0
+    began_s: float = field(default_factory=time.time)
+
+    @property
+    def rounds(self) -> Rounds:
+        """What is counted."""
+        return Rounds(self.wish.kinds, self.wish.rounds)
 
     @classmethod
     def open(cls, wish: Wish, stages: Stages, stack: ExitStack) -> _Scene:
         """Start broker, shop and workers."""
         folder, name = wish.folder, wish.workflow.spec.name
         file = folder / "state.json"
-        state = load(file, name) if wish.resume else State(name, wish.seed)
+        state = (
+            load(file, name, wish.nodes)
+            if wish.resume
+            else State(name, wish.seed, nodes=wish.nodes)
+        )
         stages.stage("starting a Kafka of its own")
-        broker, connection, proxy = _kafka(wish, stack)
+        kafka, connection, proxy = open_kafka(
+            folder, wish.nodes, stack, cuts="cut" in wish.kinds, resume=wish.resume
+        )
+        for spec in (wish.workflow.spec, *wish.others):
+            topics.apply(connection, topics.plan(spec))
         if not wish.resume:
-            for old in (file, folder / "acked", *folder.glob("ledger.sqlite*")):
+            for old in (file, folder / "acked", folder / _POISON, *folder.glob("ledger.sqlite*")):
                 old.unlink(missing_ok=True)
         children = stack.enter_context(Children(folder, wish.project))
         crew = _crew(wish, children, connection, folder)
@@ -160,15 +109,22 @@ class _Scene:
         arming = Arming(
             folder / _FAILPOINTS, random.Random(f"where-{state.seed}-{state.elapsed_s}")
         )
-        faults = Faults(crew, broker, arming, proxy, state.seed)
+        poison = Poison(
+            connection, wish.workflow.spec, folder / _POISON,
+            random.Random(f"what-{state.seed}-{state.elapsed_s}"),
+        )  # fmt: skip
+        faults = Faults(crew, kafka, arming, poison, proxy, state.seed)
         stack.callback(faults.heal)
         ledger, acked = folder / "ledger.sqlite", folder / "acked"
         return cls(wish, stages, state, connection, crew, faults, ledger, acked, file)
 
     def load(self) -> None:
-        """Publish, and make faults, until the time is over."""
+        """Publish, and make faults, until the time is over or each was made often enough."""
         wish, state = self.wish, self.state
-        self.stages.stage(f"{wish.rate:g} sagas/s for {wish.seconds - state.elapsed_s:.0f} s")
+        often = f"until each fault was made {wish.rounds} times"
+        long = f"for {wish.seconds - state.elapsed_s:.0f} s"
+        self.stages.stage(f"{wish.rate:g} sagas/s {often if wish.rounds else long}")
+        state.note_load()
         up = Upstream(
             self.connection, wish.workflow, wish.events, wish.rate, self.acked, state.sent
         )
@@ -180,26 +136,44 @@ class _Scene:
                 self._until("all is mended", lambda: self.faults.quiet)
         finally:  # broken off, it is gone on with from here
             state.sent = up.sent
+            state.note_load()
             state.save(self.file)
 
     def _play(self, up: Upstream) -> None:
-        """Make what the plan says until the time is over."""
+        """Make what the plan says until the time is over, or each was made often enough."""
         wish, state = self.wish, self.state
-        faults = plan(state.seed, wish.every_s, wish.kinds)
-        due = next(fault for fault in faults if fault.at_s >= state.elapsed_s)
         before, began, saved = state.elapsed_s, time.monotonic(), 0.0
-        while state.elapsed_s < wish.seconds:
+        kinds: tuple[str, ...] = ()
+        faults: Iterator[Fault] = iter(())
+        due: Fault | None = None
+        while state.elapsed_s < wish.seconds and (still := self.rounds.open(state.made())):
             self._look()
             up.check()
-            if state.elapsed_s >= due.at_s and self.faults.over:
+            if still != kinds:
+                kinds, faults = still, plan(state.seed, wish.every_s, still)
+                due = next(fault for fault in faults if fault.at_s >= state.elapsed_s)
+            if due and state.elapsed_s >= due.at_s and self.faults.over:
                 self._note(self.faults.make(due))
                 due = next(faults)
             time.sleep(_LOOK_S)
             state.elapsed_s, state.sent = before + time.monotonic() - began, up.sent
-            self.stages.look(state.elapsed_s, state.sent, len(state.faults))
+            self._tell()
             if time.monotonic() - saved > _SAVE_S:
                 state.save(self.file)
                 saved = time.monotonic()
+
+    def _tell(self) -> None:
+        """Tell how far it is, and raise where faults are to be made and none is for long."""
+        if not self.wish.rounds:
+            self.stages.look(round(self.state.elapsed_s), round(self.wish.seconds))
+            return
+        self.stages.look(*self.rounds.progress(self.state.made()))
+        last_s = self.state.faults[-1].at_ms / 1000 if self.state.faults else self.began_s
+        if time.time() - max(last_s, self.began_s) > _HIT_S:
+            missing = self.rounds.missing(self.state.made())
+            left = ", ".join(f"{count} {name}" for name, count in (+missing).items())
+            message = f"not within {_HIT_S:.0f} s: any fault; left are {left}"
+            raise MinuetError(message)
 
     def settle(self) -> None:
         """Wait until every saga has ended, as long as ever more of them end."""
@@ -217,7 +191,8 @@ class _Scene:
     def _note(self, fired: Fired | None) -> None:
         if fired is not None:
             self.state.faults.append(fired)
-            self.stages.fired(fired)
+            number = self.state.made().count(fired.kind)
+            self.stages.fired(fired, number, self.wish.rounds)
 
     def _less_than(self, before: int) -> bool:
         return self._left() < before
@@ -236,25 +211,6 @@ class _Scene:
                 message = f"not within {_HEAL_S:.0f} s: {what}; see {self.wish.folder}"
                 raise MinuetError(message)
             time.sleep(_LOOK_S)
-
-
-def _kafka(wish: Wish, stack: ExitStack) -> tuple[Broker, Connection, Proxy | None]:
-    """A broker with the topics, behind a proxy where connections are to be cut."""
-    told = network.free_port() if "cut" in wish.kinds else 0
-    broker = Broker(wish.folder, told=told)
-    if not wish.resume:
-        broker.reset()
-    wish.folder.mkdir(parents=True, exist_ok=True)
-    stack.callback(broker.down)
-    port = 0 if wish.resume else network.free_port()  # that nobody else takes while it is down
-    connection = Connection(broker.up(port=port))
-    proxy = None
-    if told:
-        listens = int(connection.bootstrap.rpartition(":")[2])
-        proxy = stack.enter_context(Proxy(told, listens))
-    for spec in (wish.workflow.spec, *wish.others):
-        topics.apply(connection, topics.plan(spec))
-    return broker, connection, proxy
 
 
 def _crew(wish: Wish, children: Children, connection: Connection, folder: Path) -> Crew:

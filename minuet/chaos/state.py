@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,8 @@ class State:
         elapsed_s: under load so far, over all its parts.
         sent: number of the next begin event.
         faults: that were made.
+        nodes: of Kafka.
+        loads: of the machine, of the last minute, when each part began and ended.
     """
 
     workflow: str
@@ -26,6 +29,16 @@ class State:
     elapsed_s: float = 0.0
     sent: int = 0
     faults: list[Fired] = field(default_factory=list)
+    nodes: int = 1
+    loads: list[float] = field(default_factory=list)
+
+    def made(self) -> list[str]:
+        """The kinds of the faults that were made, each as often as it was."""
+        return [fault.kind for fault in self.faults]
+
+    def note_load(self) -> None:
+        """Note how busy the machine is."""
+        self.loads.append(round(os.getloadavg()[0], 1))
 
     def save(self, file: Path) -> None:
         """Write it, all or nothing."""
@@ -34,11 +47,11 @@ class State:
         new.replace(file)
 
 
-def load(file: Path, workflow: str) -> State:
-    """Read where a run of a workflow stands.
+def load(file: Path, workflow: str, nodes: int = 1) -> State:
+    """Read where a run of a workflow stands, on a Kafka of so many nodes.
 
     Raises:
-        UsageError: there is none, it is of another workflow, or the file is no such state.
+        UsageError: there is none, it is of another workflow or Kafka, or the file is no such state.
     """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -51,5 +64,8 @@ def load(file: Path, workflow: str) -> State:
         raise UsageError(message) from error
     if state.workflow != workflow:
         message = f"{file}: the run that was broken off is one of {state.workflow}, not {workflow}"
+        raise UsageError(message)
+    if state.nodes != nodes:
+        message = f"{file}: the run that was broken off has a Kafka of --nodes {state.nodes}"
         raise UsageError(message)
     return state

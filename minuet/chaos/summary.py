@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any, TypeVar
 
 from minuet.chaos.faults import Fired
-from minuet.chaos.run import Found
+from minuet.chaos.wish import Found
 from minuet.engines.failpoints import PLACES
 
 _N = TypeVar("_N", int, float)
@@ -27,6 +27,8 @@ def summary(found: Found) -> dict[str, Any]:
         "workflow": state.workflow,
         "seed": state.seed,
         "seconds": round(state.elapsed_s, 1),
+        "nodes": state.nodes,
+        "load": [state.loads[0], state.loads[-1]] if state.loads else [],
         "faults": {k: _of_kind([one for one in seen if one.fault.kind == k]) for k in kinds},
         "each_fault": [_in_words(one) for one in seen],
         "failpoints_left": _failpoints_left(kinds),
@@ -38,6 +40,7 @@ def summary(found: Found) -> dict[str, Any]:
         "hit_least": HIT_LEAST,
         "effects": audit.effects,
         "asked_again": audit.again,
+        "poisoned": audit.poisoned,
         "violated": audit.violated,
         "violations": audit.violations,
         "settled_s": found.settled_s,

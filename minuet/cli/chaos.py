@@ -6,6 +6,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
     from minuet.chaos import Fired
 
 _EXIT_TERMINATED = 143
+_MINUTES = 5.0
 _HELP = """Run a workflow on a real Kafka while workers and broker are killed, and audit it.
 
 Begin events are published at a steady rate. Faults are drawn from a seed: a worker is killed \
 (kill), dies at a named place of its own code (failpoint), is stopped for longer than its \
 session and let go on (zombie), stopped briefly (pause), stopped cleanly (restart), joined by \
 one more (scale); connections are cut after an append and before its answer (cut); the broker is \
-killed (broker-kill) or stopped (broker-pause). Then all is mended, and when every saga has \
+killed (broker-kill) or stopped (broker-pause). With --nodes 3 it has three nodes, each event has \
+to be on two of them, and one at a time is killed (node-kill) or stopped (node-pause). Then all \
+is mended, and when every saga has \
 ended an auditor that shares nothing with the core holds topics and the services' ledger against \
 the promises: no acknowledged event is lost, each effect is effective once, what failed is \
 undone.
@@ -46,6 +50,7 @@ Examples:
   minuet chaos orders --minutes 5
   minuet chaos orders --minutes 30 --every 20 --only kill --supervised
   minuet chaos orders --minutes 60 --resume --json
+  minuet chaos orders --rounds 10 --nodes 3 --only node-kill
 """
 
 
@@ -56,11 +61,27 @@ def register(app: typer.Typer) -> None:
 
 def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
-    minutes: Annotated[float, typer.Option(min=0.05, help="Under load and faults.")] = 5.0,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05, show_default=False, help="Under load and faults; 5 where no rounds are named."
+        ),
+    ] = None,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            show_default=False,
+            help="End when each fault was made so often, and each place of failpoint.",
+        ),
+    ] = 0,
     rate: Annotated[float, typer.Option(min=0.1, help="Sagas begun in a second.")] = 100.0,
     every: Annotated[float, typer.Option(min=0.1, help="A fault each so many seconds.")] = 10.0,
     only: Annotated[list[str] | None, typer.Option(help="Faults; may be given again.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="At once.")] = 2,
+    nodes: Annotated[
+        int, typer.Option(min=1, max=9, help="Of Kafka; of several one at a time is hit.")
+    ] = 1,
     supervised: Annotated[
         bool, typer.Option("--supervised", help="Each worker by a supervisor (--processes).")
     ] = False,
@@ -80,7 +101,7 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
 ) -> None:
     """Run, and tell what was found."""
     signal.signal(signal.SIGTERM, _told_to_stop)
-    from minuet.chaos import KINDS, Wish, run, summary
+    from minuet.chaos import Wish, kinds_of, run, summary
     from minuet.simulation import begin_events
 
     loaded, folder = projects.load(workflow, project), project_folder(project)
@@ -91,11 +112,12 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
     known = projects.find(folder)
     others = [known.load(name).spec for name in known.workflows if name != workflow]
     wish = Wish(
-        loaded, events, others, folder, minutes * 60, rate, every, tuple(only or KINDS), workers,
-        supervised, not simulated, latency_ms,
-        secrets.randbelow(1_000_000) if seed is None else seed, resume,
+        loaded, events, others, folder, seconds=_seconds(minutes, rounds), rate=rate,
+        every_s=every, kinds=tuple(only or kinds_of(nodes)), rounds=rounds, nodes=nodes,
+        workers=workers, supervised=supervised, shop=not simulated, latency_ms=latency_ms,
+        seed=secrets.randbelow(1_000_000) if seed is None else seed, resume=resume,
     )  # fmt: skip
-    with _Screen(minutes * 60, quiet=json) as screen:
+    with _Screen("rounds" if rounds else "under load", quiet=json) as screen:
         found = summary(run(wish, screen))
     if json:
         print_json(found)
@@ -103,6 +125,13 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
         _print(found)
     if not found["ok"]:
         raise typer.Exit(1)
+
+
+def _seconds(minutes: float | None, rounds: int) -> float:
+    """How long the load goes on at most."""
+    if minutes is None:
+        return inf if rounds else _MINUTES * 60
+    return minutes * 60
 
 
 def _told_to_stop(*_: object) -> NoReturn:
@@ -113,10 +142,9 @@ def _told_to_stop(*_: object) -> NoReturn:
 class _Screen:
     """Stages and faults on standard error, and a bar while somebody looks."""
 
-    def __init__(self, seconds: float, *, quiet: bool) -> None:
+    def __init__(self, counts: str, *, quiet: bool) -> None:
         self._console = Console(stderr=True, quiet=quiet)
-        self._bar = progress_bar("under load", quiet=quiet)
-        self._seconds = seconds
+        self._bar = progress_bar(counts, quiet=quiet)
         self._began = monotonic()
         self._show: Callable[[int, int], None] = lambda _done, _all: None
 
@@ -131,16 +159,17 @@ class _Screen:
         """Something begins."""
         self._console.print(f"[bold]>[/] {text}", highlight=False)
 
-    def fired(self, fault: Fired) -> None:
+    def fired(self, fault: Fired, number: int, of: int) -> None:
         """A fault was made."""
+        count = f"{number}/{of}" if of else f"{number}"
         long = f" for {fault.seconds:.1f} s" if fault.seconds else ""
         at_s = monotonic() - self._began
-        text = f"  [bold red]![/] {at_s:6.1f} s  {fault.kind}{long}: {plain(fault.what)}"
+        text = f"  [bold red]![/] {at_s:6.1f} s  {fault.kind} {count}{long}: {plain(fault.what)}"
         self._console.print(text, highlight=False)
 
-    def look(self, elapsed_s: float, sent: int, faults: int) -> None:
+    def look(self, done: int, of: int) -> None:
         """How far it is."""
-        self._show(round(elapsed_s), round(self._seconds))
+        self._show(done, of)
 
 
 def _print(found: dict[str, Any]) -> None:

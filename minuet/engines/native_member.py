@@ -26,6 +26,7 @@ from minuet.engines.log import Position, Sink
 from minuet.engines.native_reading import Lead
 from minuet.engines.native_records import Read, by_partition
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.groups import described
 from minuet.kafka.offsets import positions_of
 from minuet.kafka.patience import patiently
 
@@ -287,13 +288,8 @@ class Member:
         return await asyncio.to_thread(self._is_listed, name)
 
     def _is_listed(self, name: str) -> bool:
-        admin = self._connection.admin()
-        try:
-            asked = admin.describe_consumer_groups([self._group], request_timeout=REACH_S)
-            members = asked[self._group].result().members
-        except KafkaException as failure:
-            raise self._connection.error(failure, f"group {self._group}") from failure
-        return any(member.member_id == name for member in members)
+        [group] = described(self._connection, [self._group])
+        return any(member.member_id == name for member in group.members)
 
     async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the log's high watermarks as the last fetches told them; asks nobody."""

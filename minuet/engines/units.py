@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException
-
 from minuet.engines.unit import Unit
 from minuet.errors import UsageError
-from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.connection import Connection
+from minuet.kafka.groups import described
 
 _PREFIX = "minuet"
 _COORDINATOR = "coordinator"
@@ -51,18 +50,8 @@ class Units:
         Raises:
             BrokerError: Kafka cannot be reached.
         """
-        admin = self._connection.admin()
-        try:
-            listed = admin.list_consumer_groups(request_timeout=REACH_S).result().valid
-            names = [g.group_id for g in listed if self._may_be_ours(g.group_id)]
-            if not names:
-                return []
-            described = admin.describe_consumer_groups(names, request_timeout=REACH_S)
-            groups = [future.result() for future in described.values()]
-        except KafkaException as failure:
-            raise self._connection.error(failure) from failure
         found: dict[tuple[str, str], int] = {}
-        for group in groups:
+        for group in described(self._connection, self._may_be_ours):
             for member in group.members:
                 if member.client_id.startswith(f"{_PREFIX}:{self._workflow}:"):
                     key = (group.group_id, member.client_id)

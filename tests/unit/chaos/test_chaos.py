@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import cast
@@ -13,10 +14,11 @@ import pytest
 from minuet.chaos.arming import Arming
 from minuet.chaos.audit import Audit, Lives, Row, judge
 from minuet.chaos.faults import Fired
-from minuet.chaos.plan import KINDS, plan
-from minuet.chaos.run import Found
+from minuet.chaos.plan import KINDS, check, kinds_of, plan
+from minuet.chaos.rounds import Rounds
 from minuet.chaos.state import State, load
 from minuet.chaos.summary import summary
+from minuet.chaos.wish import Found
 from minuet.engines.course import Stored
 from minuet.engines.failpoints import PLACES, Failpoints
 from minuet.errors import UsageError
@@ -41,7 +43,37 @@ def test_only_the_kinds_that_were_asked_for_are_drawn() -> None:
     with pytest.raises(
         UsageError, match=r"there is no fault 'fire': choose among kill, failpoint, zombie"
     ):
-        plan(7, 1.0, ["fire"])
+        check(["kill", "fire"], 1)
+
+
+def test_a_kafka_has_the_faults_of_its_nodes() -> None:
+    assert {"kill", "cut", "broker-kill"} < set(kinds_of(1)) == set(KINDS) - {
+        "node-kill", "node-pause",
+    }  # fmt: skip
+    assert {"kill", "node-kill"} < set(kinds_of(3))
+    assert not {"cut", "broker-kill", "broker-pause"} & set(kinds_of(3))
+    check(kinds_of(1), 1)
+    check(kinds_of(3), 3)
+    with pytest.raises(UsageError, match="cut is a fault of one broker: leave --nodes out"):
+        check(["kill", "cut"], 3)
+    with pytest.raises(UsageError, match="node-kill is a fault of several: say --nodes 3"):
+        check(["node-kill"], 1)
+
+
+def test_a_round_is_over_when_each_kind_and_each_place_was_made_so_often() -> None:
+    rounds = Rounds(["kill", "failpoint"], 2)
+    places = [f"failpoint {place}" for place in PLACES]
+    made = ["kill", "kill", "kill", *places, "zombie"]
+    assert rounds.open([]) == ("kill", "failpoint")
+    assert rounds.open(made) == ("failpoint",)
+    assert rounds.progress(made) == (2 + len(PLACES), 2 + 2 * len(PLACES))
+    assert +rounds.missing(made) == Counter(places)
+    assert rounds.open([*made, *places[1:]]) == ("failpoint",)
+    assert rounds.open([*made, *places]) == ()
+
+
+def test_without_rounds_every_kind_goes_on() -> None:
+    assert Rounds(["kill", "failpoint"], 0).open(["kill"] * 1_000) == ("kill", "failpoint")
 
 
 def test_the_page_tells_each_fault_and_each_place_in_the_words_of_the_code() -> None:
@@ -234,4 +266,11 @@ def test_a_state_that_is_none_is_told(tmp_path: Path, text: str) -> None:
 def test_a_run_of_another_workflow_is_not_gone_on_with(tmp_path: Path) -> None:
     State("refunds", 7).save(tmp_path / "state.json")
     with pytest.raises(UsageError, match="is one of refunds, not orders"):
+        load(tmp_path / "state.json", "orders")
+
+
+def test_a_run_on_another_kafka_is_not_gone_on_with(tmp_path: Path) -> None:
+    State("orders", 7, nodes=3).save(tmp_path / "state.json")
+    assert load(tmp_path / "state.json", "orders", 3).nodes == 3
+    with pytest.raises(UsageError, match="has a Kafka of --nodes 3"):
         load(tmp_path / "state.json", "orders")

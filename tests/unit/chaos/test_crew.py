@@ -102,3 +102,42 @@ def test_one_worker_more_that_was_killed_is_not_started_again(processes: Process
     assert (processes.running, processes.codes) == (["worker 1", "worker 2"], {})
     workers.heal()  # what was to stop it later finds nothing
     assert not workers.busy
+
+
+def names(processes: Processes) -> list[str]:
+    return sorted(processes.running)
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+def test_a_storm_has_fewer_and_more_workers_and_then_those_of_before(
+    processes: Processes, *, supervised: bool
+) -> None:
+    workers = crew(processes, supervised=supervised)
+    assert workers.storm(0.0) == "1, 4, 2, 6, 2 workers"
+    assert (workers.busy, workers.settled) == (True, False)
+    counts = []
+    while workers.busy:
+        workers.look()
+        counts.append(len(processes.running))
+    assert counts == [1, 4, 2, 6, 2]
+    assert names(processes) == ["worker 1", "worker 2"]
+    assert workers.settled
+
+
+def test_a_storm_that_is_broken_off_leaves_those_of_before(processes: Processes) -> None:
+    workers = crew(processes)
+    workers.storm(4_000.0)
+    workers.look()
+    assert names(processes) == ["worker 1"]
+    workers.heal()
+    assert names(processes) == ["worker 1", "worker 2"]
+    assert not workers.busy
+
+
+def test_who_is_killed_in_a_storm_is_started_again(processes: Processes) -> None:
+    workers = crew(processes)
+    workers.storm(4_000.0)
+    workers.look()
+    processes.end("worker 1", KILLED)
+    workers.look()
+    assert names(processes) == ["worker 1"]
