@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
-from zipfile import ZipFile
 
 import typer
 
 from minuet.cli.arguments import WorkflowArgument, offer_workflows
 from minuet.cli.columns import columns
 from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
+from minuet.cli.revision import unpacked
 from minuet.description.difference import Difference, differences
 from minuet.duration import written
 from minuet.errors import UsageError
@@ -120,36 +118,15 @@ def _of_revision(workflow: str, revision: str, project: Path | None) -> Spec:
     Raises:
         UsageError: there is no such revision, or its workflow is written wrong.
     """
-    folder = project_folder(project)
-    inside = _git(folder, revision, "rev-parse", "--show-prefix").decode().strip()
-    commit = _git(folder, revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{}}")
-    top = _git(folder, revision, "rev-parse", "--show-toplevel").decode().strip()
-    packed = _git(Path(top), revision, "archive", "--format=zip", commit.decode().strip())
-    with TemporaryDirectory() as there:
-        with ZipFile(io.BytesIO(packed)) as archive:
-            archive.extractall(there)
+    with unpacked(project_folder(project), revision) as (there, folder):
         show_it = ["-m", "minuet", "spec", "show", workflow, "--json"]
-        command = [sys.executable, "-P", *show_it, "--project", str(Path(there) / inside)]
+        command = [sys.executable, "-P", *show_it, "--project", str(folder)]
         done = subprocess.run(command, cwd=there, capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().removeprefix("minuet: ")
-            message = f"{workflow} as it was at {revision}: {said.replace(there, revision)}"
+            message = f"{workflow} as it was at {revision}: {said.replace(str(there), revision)}"
             raise UsageError(message)
         return from_plain(done.stdout, f"{workflow} at {revision}")
-
-
-def _git(folder: Path, revision: str, *words: str) -> bytes:
-    try:
-        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, check=True)
-    except FileNotFoundError:
-        message = f"{revision} is no file, and there is no git to ask for a revision"
-        raise UsageError(message) from None
-    except subprocess.CalledProcessError as failed:
-        said = failed.stderr.decode(errors="replace").strip().splitlines()
-        why = said[0] if said else "git says nothing"
-        message = f"{revision} is no file, and no revision of {folder}: {why}"
-        raise UsageError(message) from None
-    return done.stdout
 
 
 def _table(spec: Spec) -> Iterator[str]:

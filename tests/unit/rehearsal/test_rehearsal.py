@@ -43,7 +43,7 @@ def test_other_inputs_of_a_step_with_resources_are_unknown_and_equal_ones_are_no
             assert (saga.kind, saga.unknown) == ("", {})
         elif one.income == 13:
             assert saga.kind == "fields"
-            assert saga.unknown == {}  # the register did not know the person: no money was asked for
+            assert saga.unknown == {}  # no money was asked for
         else:
             assert Change("LoanRated", "rate", 4, 9) in saga.changes
             assert "reserve_money" in saga.unknown
