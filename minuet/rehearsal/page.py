@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +18,7 @@ _COLOURS = {
 _KIND_COLOURS = {"outcome": "#dc2626", "events": "#c2410c", "fields": "#2563eb", "time": "#64748b"}
 _WIDTH, _HEIGHT, _NODE, _TOP = 760, 320, 14, 34
 _LEAST = 2.0  # pixels: one saga of a million is seen
+_SVG = "http://www.w3.org/2000/svg"
 EXAMPLES = 8  # of each kind
 _STYLE = """
 :root{color-scheme:light dark}
@@ -72,17 +74,17 @@ def page(heading: Heading, report: Report) -> str:
 def _flows(report: Report) -> Iterator[str]:
     """Recorded outcomes on the left, those under the candidate on the right, bands between."""
     ends = report.ends
-    yield f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + _TOP}" role="img"><title>flows</title>'
+    yield f'<svg xmlns="{_SVG}" viewBox="0 0 {_WIDTH} {_HEIGHT + _TOP}" role="img">'
+    yield "<title>how sagas ended, and would have ended</title>"
     yield f'<text x="0" y="16">recorded</text><text x="{_WIDTH - 90}" y="16">candidate</text>'
     names = [name for name in _COLOURS if any(name in pair for pair in ends)]
     total = max(sum(ends.values()), 1)
     scale = (_HEIGHT - 34 * len(names)) / total
-    left = dict(
-        _stacked(names, {n: sum(c for (b, _), c in ends.items() if b == n) for n in names}, scale)
-    )
-    right = dict(
-        _stacked(names, {n: sum(c for (_, a), c in ends.items() if a == n) for n in names}, scale)
-    )
+    befores, afters = Counter[str](), Counter[str]()
+    for (before, after), count in ends.items():
+        befores[before] += count
+        afters[after] += count
+    left, right = _stacked(names, befores, scale), _stacked(names, afters, scale)
     from_y = {name: place[0] for name, place in left.items()}
     to_y = {name: place[0] for name, place in right.items()}
     for before in names:
@@ -105,14 +107,16 @@ def _flows(report: Report) -> Iterator[str]:
 
 
 def _stacked(
-    names: list[str], counts: dict[str, int], scale: float
-) -> Iterator[tuple[str, tuple[float, float, int]]]:
-    y = float(_TOP)
+    names: list[str], counts: Counter[str], scale: float
+) -> dict[str, tuple[float, float, int]]:
+    """Where each outcome stands: its top, its height, its sagas."""
+    y, found = float(_TOP), {}
     for name in names:
         if counts[name]:
             height = max(counts[name] * scale, _LEAST * 2)
-            yield name, (y, height, counts[name])
+            found[name] = (y, height, counts[name])
             y += height + 24
+    return found
 
 
 def _band(y: float, to: float, size: float, before: str, after: str, count: int) -> str:
@@ -132,7 +136,8 @@ def _bars(report: Report) -> Iterator[str]:
     rows.append(("unknown", report.unknown, _COLOURS["unknown"]))
     most = max((count for _, count, _ in rows), default=0) or 1
     height = 30 * len(rows)
-    yield f'<svg viewBox="0 0 {_WIDTH} {height}" role="img"><title>kinds</title>'
+    yield f'<svg xmlns="{_SVG}" viewBox="0 0 {_WIDTH} {height}" role="img">'
+    yield "<title>what would have been different</title>"
     for number, (name, count, colour) in enumerate(rows):
         y, width = 30 * number, max(count / most * 500, _LEAST if count else 0)
         yield (

@@ -45,6 +45,7 @@ TYPED = {
     "operations list": ("NAME",),
     "operations show": ("NAME", "0"),
     "verify": ("NAME",),
+    "whatif": ("NAME", "--against", "."),
     "rebuild": ("NAME", "--why", "x"),
     "replay": ("NAME", "--into", "out.avro", "--yes"),
 }  # fmt: skip
