@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from minuet.errors import GiveUp, MinuetError, RetryLater
     from minuet.event.marks import Formerly, Pii, Wire, contract
     from minuet.event.model import Event, Request
+    from minuet.event.upcast import upcast
     from minuet.publish import AsyncPublisher, Publisher
-    from minuet.saga import Deadline, Saga, Undo
+    from minuet.saga import Deadline, Migrate, Saga, Undo
     from minuet.step import Backoff, Context, step
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Event",
     "Formerly",
     "GiveUp",
+    "Migrate",
     "MinuetError",
     "Pii",
     "Publisher",
@@ -37,14 +39,16 @@ __all__ = [
     "Wire",
     "contract",
     "step",
+    "upcast",
 ]
 
 _FROM = {
     "minuet.errors": ("GiveUp", "MinuetError", "RetryLater"),
     "minuet.event.marks": ("Formerly", "Pii", "Wire", "contract"),
     "minuet.event.model": ("Event", "Request"),
+    "minuet.event.upcast": ("upcast",),
     "minuet.publish": ("AsyncPublisher", "Publisher"),
-    "minuet.saga": ("Deadline", "Saga", "Undo"),
+    "minuet.saga": ("Deadline", "Migrate", "Saga", "Undo"),
     "minuet.step": ("Backoff", "Context", "step"),
 }
 _HOMES = {name: home for home, names in _FROM.items() for name in names}

@@ -48,6 +48,18 @@ class Deadline:
     within: str = "30m"
 
 
+@dataclass(frozen=True, slots=True)
+class Migrate:
+    """Running sagas of the committed version `from_version` (`specs/NAME/v1.json` is 1) go on under
+    the version of now, by an event on their log; those where one of `unless` has happened finish
+    under their own.
+    """
+
+    from_version: int
+    _: KW_ONLY
+    unless: tuple[type[Event], ...] = ()
+
+
 @dataclass(eq=False)
 class Saga(Outside):
     """The table of a workflow.
@@ -65,6 +77,7 @@ class Saga(Outside):
         parallel_undo: undo all at once.
         partitions: of every topic of the workflow.
         duplicate_horizon: log time for which an ended saga knows its events again.
+        migrates: which sagas of older versions go on under this one.
 
     Raises:
         DefinitionError: a row cannot be.
@@ -83,6 +96,7 @@ class Saga(Outside):
     parallel_undo: bool = False
     partitions: int = 6
     duplicate_horizon: str = "7d"
+    migrates: tuple[Migrate, ...] = ()
     provided: dict[type, Provided] = field(default_factory=dict, init=False, repr=False)
     categories: dict[type[Exception], str] = field(default_factory=dict, init=False, repr=False)
     breakers: dict[str, BreakerSpec] = field(default_factory=dict, init=False, repr=False)
@@ -127,6 +141,7 @@ class Saga(Outside):
     def _withins(self) -> Iterable[tuple[str, str]]:
         self._check_tuple("undo", self.undo, Undo)
         self._check_tuple("deadlines", self.deadlines, Deadline)
+        self._check_tuple("migrates", self.migrates, Migrate)
         return [("within", deadline.within) for deadline in self.deadlines]
 
     def _check_tuple(self, name: str, rows: object, kind: type) -> None:
@@ -155,6 +170,8 @@ class Saga(Outside):
             yield "pivot", self.pivot
         yield from (("a row of fails", event) for event in self.fails)
         yield from (("a row of external", event) for event in self.external)
+        for rule in self.migrates:
+            yield from (("an `unless` of Migrate", event) for event in rule.unless)
         for undo in self.undo:
             yield from (("an undo's outcome", undo.outcome), ("its request", undo.request))
             yield "what it is undone by", undo.undone

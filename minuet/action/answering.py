@@ -48,7 +48,7 @@ def _in_its_place(slot: Slot, event_type: str) -> Deed:
 def _replacing(view: View, entry: Entry) -> Deed:
     """Give the event at its place a readable value; slot and step are those it was said with."""
     said = view.with_id(entry.id)
-    step = said.text(STEP) if said is not None else view.plan.said_by.get(entry.type, "")
+    step = said.text(STEP) if said is not None else view.rules.said_by.get(entry.type, "")
     return Deed(
         entry.type,
         action_id(entry.type, entry.id),

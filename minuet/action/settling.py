@@ -29,7 +29,7 @@ def possible(view: View) -> list[Wish]:
 def _about(view: View, key: str) -> Iterator[Wish]:
     incident = view.state.incidents[key]
     if incident.kind == "gave-up":
-        step = view.plan.steps.get(incident.about)
+        step = view.rules.steps.get(incident.about)
         yield Resume(_unless_shared(view, incident.about, key))
         for said in step.spec.says if step is not None else ():
             yield Answer(_unless_shared(view, incident.about, key), said)

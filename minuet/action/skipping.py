@@ -68,7 +68,7 @@ def _targets(view: View) -> Iterator[_Target]:
         yield _undo(view, undoes, key) if undoes else _slot(key, incident)
     wanted = [*state.requests, *state.strays]
     if state.failing:
-        wanted += [e.id for e in state.events.values() if e.type in view.plan.undo_of]
+        wanted += [e.id for e in state.events.values() if e.type in view.rules.undo_of]
     for undoes in dict.fromkeys(wanted):
         if undoes not in found and undoes not in state.undone:
             yield _undo(view, undoes)

@@ -40,6 +40,11 @@ class View:
         self.pending = pending(self.plan, self.state)
 
     @property
+    def rules(self) -> Plan:
+        """The plan of the version that the saga goes by."""
+        return self.plan.of(self.state.version)
+
+    @property
     def state(self) -> State:
         """The fold of its log."""
         return self.history.state
@@ -85,7 +90,7 @@ class View:
 
     def said_by(self, entry: Entry) -> str:
         """Return the step that says such an event, or `-`."""
-        return self.plan.said_by.get(entry.type, NOBODYS)
+        return self.rules.said_by.get(entry.type, NOBODYS)
 
     def unreadable(self) -> list[Entry]:
         """Return the events whose value a person may give again: somebody waits for it."""
@@ -116,7 +121,7 @@ class View:
 
     def stands(self, step: str) -> str:
         """Say how things are with a step that is not parked."""
-        state, plan = self.state, self.plan
+        state, plan = self.state, self.rules
         if step not in plan.steps:
             known = ", ".join(plan.steps)
             return f"{plan.spec.name} has no step {step}, and the saga no such slot: it has {known}"

@@ -37,6 +37,7 @@ COMMANDS = {
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
     "diagram": "Draw a workflow: the happy path, the undo path, and who needs what.",
     "asyncapi": "Describe a workflow's topics and events as an AsyncAPI 3.0 document.",
+    "compat": "Say whether this version of a workflow may be deployed over another one.",
     "bench": (
         "Measure Minuet on this machine: sagas a second, how long one takes, and at what cost."
     ),

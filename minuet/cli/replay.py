@@ -10,6 +10,7 @@ import typer
 from minuet.cli.arguments import WorkflowArgument, offer_events, offer_sagas
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption
 from minuet.cli.replay_file import into_file
+from minuet.cli.replay_here import rows_anew
 from minuet.cli.replay_log import into_log
 from minuet.cli.replay_wish import Kind, Wish, kind_of
 from minuet.spec import project as projects
@@ -23,8 +24,8 @@ What would be done is told first, and asked for; --yes answers. --from and --to 
 events decoded as well. The file is there when it is whole.
 
 --into here is recovery: what --source FILE or HOST:PORT has and the log has not is appended, and \
-a worker runs what then is due. What is on the log already changes nothing. --into HOST:PORT does \
-the same on another cluster.
+a worker runs what then is due. What is on the log already changes nothing. Without --source, rows \
+that are not what the log says are made anew. --into HOST:PORT appends on another cluster.
 
 For a file, --saga, --event, --where and --limit choose records. For a log they choose sagas, and \
 so does --from: a saga that has such a record is replayed whole, up to --to.
@@ -98,4 +99,6 @@ def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
     wish.check_question()
     if kind is Kind.FILE:
         raise typer.Exit(into_file(wish, loaded))
+    if kind is Kind.HERE and not source:
+        raise typer.Exit(rows_anew(wish, loaded))
     raise typer.Exit(into_log(wish, loaded))

@@ -9,9 +9,11 @@ from typing import Any
 
 import typer
 
+from minuet.cli.anew import person_of
 from minuet.cli.common import print_json
+from minuet.cli.replay_choice import chosen
 from minuet.cli.replay_wish import HERE, Wish, source_of
-from minuet.cli.replayed import check_sagas, plan_lines, say
+from minuet.cli.replayed import plan_lines, say
 from minuet.cli.verify import progress_bar
 from minuet.core.plan import compile_plan
 from minuet.engines.units import Units
@@ -21,9 +23,11 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.spans import span
 from minuet.kafka.writer import Writer
+from minuet.operations.journal import Journal, Operation
+from minuet.rebuild import Person
 from minuet.replay.into_log import SETTINGS, Appending, Prefixes, check_partitions
-from minuet.replay.outlook import Choice, Outlook, choose, find_places, outlook
-from minuet.replay.sources import FileSource, LogSource, Source, SourceSchemas
+from minuet.replay.outlook import Choice, Outlook, find_places, outlook
+from minuet.replay.sources import FileSource, LogSource, Source
 from minuet.replay.stopping import Stopping
 from minuet.spec.assemble import Workflow
 
@@ -43,6 +47,7 @@ class _Job:
     whole: Source
     place: Connection
     missing: bool
+    person: Person
     stopping: Stopping
 
     @property
@@ -53,12 +58,7 @@ class _Job:
 
 def into_log(wish: Wish, workflow: Workflow) -> int:
     """Plan, ask, and append; return the exit code."""
-    if not wish.why and not wish.dry_run:
-        message = "--why is empty: say why, for whoever reads the log"
-        raise UsageError(message)
-    if wish.into == HERE and not wish.source:
-        message = "--into here needs --source, a file or a cluster: what stands on the log is there"
-        raise UsageError(message)
+    person = person_of(wish.by, wish.why or ("-" if wish.dry_run else ""))
     spec = workflow.spec
     place = wish.place() if wish.into == HERE else wish.other(wish.into)
     missing = wish.apply and spec.log_topic not in place.reach().topics
@@ -67,13 +67,13 @@ def into_log(wish: Wish, workflow: Workflow) -> int:
     asked = source_of(wish, spec.log_topic)
     check_partitions(asked, spec.partitions, f"{spec.log_topic} at {place.bootstrap}")
     with Stopping().heard() as stopping:
-        job = _Job(wish, workflow, asked, _whole(wish, asked), place, missing, stopping)
+        job = _Job(wish, workflow, asked, _whole(wish, asked), place, missing, person, stopping)
         return _replay(job)
 
 
 def _replay(job: _Job) -> int:
     wish, stopping = job.wish, job.stopping
-    choice = _chosen(job)
+    choice = chosen(wish, job.workflow, job.asked, stopping)
     log = _log(job)
     with progress_bar("looking", quiet=wish.json) as show:
         plan = compile_plan(job.workflow.spec)
@@ -102,6 +102,8 @@ def _append(job: _Job, choice: Choice, found: Outlook, told: dict[str, Any]) -> 
     if wish.apply:
         topics.apply(job.place, topics.plan(spec))
         topics.check(job.place, spec)
+    journal = Journal(job.place, spec)
+    operation = _begun(job, journal)
     prefixes = Prefixes(job.whole, TopicRegistry(job.place))
     writer = Writer(job.place, spec.log_topic, **SETTINGS)
     appending = Appending(found.on_log, prefixes, writer, wish.rate)
@@ -121,22 +123,22 @@ def _append(job: _Job, choice: Choice, found: Outlook, told: dict[str, Any]) -> 
         "records_per_s": round(tally.appended / seconds) if seconds else 0,
         "stopped": failed or ("interrupted" if stopping.code else ""),
     }  # fmt: skip
-    return _end(wish, result, stopping.code or bool(failed))
+    counts = {
+        "appended": tally.appended, "known": tally.known, "unreadable": tally.unreadable
+    }  # fmt: skip
+    how = "failed" if failed else "interrupted" if stopping.code else "done"
+    journal.end(operation, how, counts)
+    return _end(wish, {"operation": operation.id, **result}, stopping.code or bool(failed))
 
 
-def _chosen(job: _Job) -> Choice:
-    """The sagas that are meant; all of them, if nothing else was asked for."""
+def _begun(job: _Job, journal: Journal) -> Operation:
+    """Write down, before anything is done, who does it, and why."""
     wish = job.wish
-    selection = wish.selection(job.workflow, SourceSchemas(job.asked))
-    if selection.everything and not wish.begin and not wish.limit:
-        return Choice(None)
-    with progress_bar("choosing", quiet=wish.json) as show:
-        found, choice = choose(job.asked, selection, wish.limit, job.stopping, show)
-    if not job.stopping.code:
-        wish.check_events(job.workflow, found.types)
-        if not wish.limit:
-            check_sagas(wish.sagas, found.sagas_seen, job.asked.name)
-    return choice
+    asked = {
+        "into": job.name, "source": job.whole.name, "from": wish.begin, "to": wish.end,
+        "sagas": wish.sagas, "events": wish.events, "where": wish.where, "limit": wish.limit,
+    }  # fmt: skip
+    return journal.begin("replay", job.person.by, job.person.why, asked)
 
 
 def _whole(wish: Wish, asked: Source) -> Source:

@@ -39,6 +39,13 @@ def _effects(plan: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {plan['known']:,} more stand there already"
     if plan["unreadable"]:
         yield f"  {plan['unreadable']:,} more have no key or no headers, and can change no saga"
+    yield from due_lines(plan)
+    if plan["workers"]:
+        yield f"  workers run there: {', '.join(map(plain, plan['workers']))}"
+
+
+def due_lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a worker will find due."""
     if plan["effects"]:
         yield f"  {plan['effects']:,} effects could run: steps with resources that are due then"
         yield from (f"    {count:,} {name}" for name, count in plan["effects_by_step"].items())
@@ -48,13 +55,11 @@ def _effects(plan: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {plan['pure_runs']:,} runs of pure steps are due then"
     if plan["waiting"]:
         yield f"  {plan['waiting']:,} runs wait, for a time or a person"
-    if plan["deadlines"]:
+    if plan["deadlines"] and "known" in plan:
         yield (
             f"  {plan['deadlines']:,} deadlines begin anew: an appended record has the time at "
             "which it is appended"
         )
-    if plan["workers"]:
-        yield f"  workers run there: {', '.join(map(plain, plan['workers']))}"
 
 
 def _types(types: Mapping[str, int]) -> Iterator[str]:

@@ -28,8 +28,10 @@ from minuet.cli.plain import plain
 from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
+from minuet.inspection.explaining import Explained, explain
 from minuet.inspection.history import Said, read, said
 from minuet.inspection.listing import Wanted, listing
+from minuet.inspection.moments import at
 from minuet.inspection.standing import Acted, Standing, standing
 from minuet.kafka.registry import TopicRegistry
 from minuet.spec import project as projects
@@ -40,15 +42,30 @@ Example: minuet saga list orders --status compensated --limit 5
 """
 _SHOW = """Show where a saga stands: what happened, what is due, waited for, undone, or parked.
 
-It is the fold of the log itself, as every worker sees it.
+It is the fold of the log itself, as every worker sees it. With --at it is the fold of the log up \
+to a moment (2026-11-24T10:00:00Z, or 2h ago), a place (2/1700) or an event (by its id).
 
 Example: minuet saga show orders order-0001
+
+minuet saga show orders order-0001 --at 2h
 """
 _HISTORY = """Show all that the log has of a saga, in order, with the decoded values.
 
-Example: minuet saga history orders order-0001 --json
+With --explain each event says what it changed, which steps became due by it, and why others did \
+not run.
+
+Example: minuet saga history orders order-0001 --explain
 """
 
+_At = Annotated[
+    str,
+    typer.Option(
+        "--at", metavar="WHEN", help="As it was: a moment, 2h ago, PARTITION/OFFSET, an event's id."
+    ),
+]
+_Explain = Annotated[
+    bool, typer.Option("--explain", help="What each event changed, and why steps did not run.")
+]
 _Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
 _Status = Annotated[Wanted, typer.Option("--status", help="Only these.")]
 
@@ -84,23 +101,28 @@ def list_sagas(
     typer.echo(f"{len(found.sagas):,} of {found.found:,}")
 
 
-def show(
+def show(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
     saga: SagaArgument,
+    then: _At = "",
     no_index: NoIndexOption = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
-    """Print where a saga stands."""
+    """Print where a saga stands, or stood."""
     loaded = projects.load(workflow, project)
     plan = compile_plan(loaded.spec)
     now_ms = int(time.time() * 1000)
     with progress_bar("reading the log", quiet=json) as bar:
         index = index_of(project, without=no_index)
         found = read(connection(bootstrap, project), plan, saga, bar, index)
+    if then:
+        found, now_ms = at(plan, found, then)
     stands = standing(plan, found, now_ms)
     incidents = open_incidents(View(plan, found, now_ms), loaded)
+    if then:  # what could be done about them then cannot be done now
+        incidents = [{**incident, "commands": []} for incident in incidents]
     if json:
         print_json({**asdict(stands), "incidents": incidents})
         return
@@ -110,9 +132,10 @@ def show(
         typer.echo(f"  {line}")
 
 
-def history(
+def history(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
     saga: SagaArgument,
+    explained: _Explain = False,
     no_index: NoIndexOption = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
@@ -121,18 +144,23 @@ def history(
     """Print a saga's records."""
     loaded = projects.load(workflow, project)
     place = connection(bootstrap, project)
+    plan = compile_plan(loaded.spec)
     with progress_bar("reading the log", quiet=json) as bar:
         index = index_of(project, without=no_index)
-        found = read(place, compile_plan(loaded.spec), saga, bar, index)
+        found = read(place, plan, saga, bar, index)
     codec = Codec(loaded.models.values(), TopicRegistry(place))
     records = said(found, codec, loaded.spec.begins)
+    did = explain(plan, found) if explained else []
     if json:
-        records_json = [asdict(each) for each in records]
-        print_json({"saga": saga, "partition": found.partition, "records": records_json})
+        told = [asdict(each) for each in records]
+        for each, why in zip(told, did, strict=False):
+            each["explained"] = asdict(why)
+        print_json({"saga": saga, "partition": found.partition, "records": told})
         return
     typer.echo(f"{saga}, partition {found.partition}, {found.state.status.value}")
-    for each in records:
-        for line in _said(each):
+    for number, record in enumerate(records):
+        lines = _did(did[number], did[number - 1] if number else None) if did else ()
+        for line in (*_said(record), *lines):
             typer.echo(line)
 
 
@@ -191,3 +219,17 @@ def _said(each: Said) -> Iterator[str]:
         yield f"    UNREADABLE: {each.unreadable}"
     else:
         yield f"    {js.dumps(each.value, ensure_ascii=False)}"
+
+
+def _did(each: Explained, before: Explained | None) -> Iterator[str]:
+    """What a record did, and of which steps it is otherwise than after the one before."""
+    moved = "" if each.before == each.after else f"{each.before} -> "
+    yield f"    {moved}{each.after}: {'; '.join(each.changes) or 'nothing changed'}"
+    if each.due:
+        yield f"    due now: {', '.join(each.due)}"
+    known = set(before.steps) if before else set()
+    for one in each.steps:
+        if one not in known and one.kind not in ("due", "answered", "undone"):
+            yield f"    {one.step}: {one.why}"
+    if each.says:
+        yield f"    the coordinator says next: {', '.join(each.says)}"

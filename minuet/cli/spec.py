@@ -1,9 +1,7 @@
-"""`minuet spec show|diff`: what a workflow is, as plain data, and how two versions of it differ."""
+"""`minuet spec show|diff|export`: a workflow as plain data, and how two versions of it differ."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,14 +11,15 @@ import typer
 
 from minuet.cli.arguments import WorkflowArgument, offer_workflows
 from minuet.cli.columns import columns
-from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
-from minuet.cli.revision import unpacked
+from minuet.cli.common import JsonOption, ProjectOption, print_json
+from minuet.cli.revisions import of_file, spec_of
 from minuet.description.difference import Difference, differences
 from minuet.duration import written
 from minuet.errors import UsageError
 from minuet.spec import project as projects
+from minuet.spec import versions
 from minuet.spec.model import Spec
-from minuet.spec.plain import as_plain, from_plain
+from minuet.spec.plain import as_plain
 
 _SHOW = """Show a workflow as plain data: its table, its steps, and the version of the whole.
 
@@ -37,6 +36,14 @@ Examples:
   minuet spec diff orders --against v1.4
   minuet spec diff before.json after.json
 """
+_EXPORT = """Write the version of now to specs/WORKFLOW/v2.json, so that later ones know it.
+
+A saga finishes under the version that it began with, as long as that is committed: export at each \
+release. What is written is never written again; a version that stands there already is not \
+written twice.
+
+Example: minuet spec export orders
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +52,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help=about, no_args_is_help=True)
     group.command("show", help=_SHOW)(show)
     group.command("diff", help=_DIFF)(diff)
+    group.command("export", help=_EXPORT)(export)
     app.add_typer(group, name="spec")
 
 
@@ -82,11 +90,10 @@ def diff(
         message = "name the older version with --against REVISION|FILE, or type two files"
         raise UsageError(message)
     if newer:
-        old, new = _of_file(Path(workflow)), _of_file(Path(newer))
+        old, new = of_file(Path(workflow)), of_file(Path(newer))
     else:
         new = projects.load(workflow, project).spec
-        file = Path(against)
-        old = _of_file(file) if file.is_file() else _of_revision(workflow, against, project)
+        old = spec_of(workflow, against, project)
     found = differences(old, new)
     if json:
         print_json(
@@ -104,29 +111,19 @@ def diff(
         raise typer.Exit(1)
 
 
-def _of_file(file: Path) -> Spec:
-    try:
-        return from_plain(file.read_bytes(), str(file))
-    except OSError as error:
-        message = f"{file} cannot be read: {error.strerror or error}"
-        raise UsageError(message) from error
-
-
-def _of_revision(workflow: str, revision: str, project: Path | None) -> Spec:
-    """The spec as it was at a revision: imported by a child, out of a folder of its own.
-
-    Raises:
-        UsageError: there is no such revision, or its workflow is written wrong.
-    """
-    with unpacked(project_folder(project), revision) as (there, folder):
-        show_it = ["-m", "minuet", "spec", "show", workflow, "--json"]
-        command = [sys.executable, "-P", *show_it, "--project", str(folder)]
-        done = subprocess.run(command, cwd=there, capture_output=True, check=False)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().removeprefix("minuet: ")
-            message = f"{workflow} as it was at {revision}: {said.replace(str(there), revision)}"
-            raise UsageError(message)
-        return from_plain(done.stdout, f"{workflow} at {revision}")
+def export(
+    workflow: WorkflowArgument, json: JsonOption = False, project: ProjectOption = None
+) -> None:
+    """Commit the version of now."""
+    found = projects.find(project)
+    spec = found.load(workflow).spec
+    file = versions.export(found.folder, spec)
+    if json:
+        print_json({"workflow": workflow, "version": spec.version, "file": str(file or "")})
+    elif file is not None:
+        typer.echo(f"wrote {file}, version {spec.version}: commit it")
+    else:
+        typer.echo(f"{workflow}: version {spec.version} is committed already")
 
 
 def _table(spec: Spec) -> Iterator[str]:

@@ -21,7 +21,7 @@ from minuet.cli.common import (
     project_folder,
 )
 from minuet.cli.plain import plain
-from minuet.cli.revision import unpacked
+from minuet.cli.revisions import unpacked
 from minuet.errors import UnreadableValue, UsageError
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from minuet.event.ids import body_digest
 from minuet.event.model import Event
 from minuet.event.platform import PLATFORM_EVENTS
 from minuet.event.record import SCHEMA_PREFIX
+from minuet.event.upcast import upcasting
 
 _MAGIC = b"\x00"
 _PREFIX_BYTES = 5  # the magic byte and the schema's id
@@ -205,7 +207,11 @@ class Codec:
             raise UnreadableValue(message)
         try:
             writer = _checked(found, fingerprint)
-            reader = _reader_of(writer, resolution(writer, form.shape), form.model)
+            upcast = upcasting(form.model, fingerprint)
+            if upcast is not None:
+                reader = _upcasting_reader(writer, upcast, form.model)
+            else:
+                reader = _reader_of(writer, resolution(writer, form.shape), form.model)
         except Exception as error:  # a stored schema may be anything
             message = f"{event_type}: the schema {fingerprint} cannot be used: {error}"
             raise UnreadableValue(message) from None
@@ -221,6 +227,12 @@ def _reader_of(writer: Json, from_wire: Convert, model: type[Event]) -> _Reader:
         has_records_apart(writer),
         unguarded_bytes(writer),
     )
+
+
+def _upcasting_reader(writer: Json, upcast: Convert, model: type[Event]) -> _Reader:
+    """Read as Avro's logical types say; what the user's function makes of it is validated."""
+    validate = partial(model.__pydantic_validator__.validate_python, strict=False)
+    return _Reader(parse_schema(writer), upcast, validate, False, unguarded_bytes(writer))
 
 
 def _refuse_excess(event_type: str, reader: _Reader, value: bytes) -> None:

@@ -43,6 +43,9 @@ def decide(plan: Plan, state: State, read_through_ms: int) -> list[Say]:
     """
     if state.status is Status.EARLY:
         return []
+    if plan.spec.migrations and (to := _migration(plan, state)) is not None:
+        return [to]
+    plan = plan.of(state.version)
     said = list(_stray_undos(plan, state)) if state.strays else []
     if state.status is Status.RUNNING:
         if plan.deadlines:
@@ -61,6 +64,18 @@ def _end(state: State, event_type: str) -> Say:
     identity = coordinator_id(event_type, state.round, state.begin_id)
     failed_by = state.ids[state.failed_by].type if state.failed_by else ""
     return Say(event_type, identity, None, "", failed_by)
+
+
+def _migration(plan: Plan, state: State) -> Say | None:
+    """Return the event by which a saga leaves the version that it began with; all else waits."""
+    if state.status is not Status.RUNNING:
+        return None
+    for rule in plan.spec.migrations:
+        if rule.version == state.version and not any(t in state.events for t in rule.unless):
+            of = f"{state.begin_id}/{plan.spec.version}"
+            identity = coordinator_id("SagaMigrated", state.round, of)
+            return Say("SagaMigrated", identity, None, "", state.version)
+    return None
 
 
 def _expired(plan: Plan, state: State, read_through_ms: int) -> Iterator[Say]:

@@ -61,6 +61,7 @@ class Ahead:
 
     events: dict[str, Entry] = field(default_factory=dict)
     mask: int = 0
+    plan: Plan | None = None  # whose bits these are
 
 
 _NOTHING_AHEAD = Ahead()
@@ -79,6 +80,7 @@ def pending(plan: Plan, state: State, ahead: Ahead = _NOTHING_AHEAD) -> list[Slo
     found: list[Slot] = []
     if state.status is Status.EARLY:
         return found
+    plan = plan.of(state.version)
     mask = state.mask | ahead.mask
     said = state.said | ahead.mask
     for step in plan.forward:
@@ -172,8 +174,19 @@ def _slot(state: State, step: PlannedStep, causes: tuple[Entry, ...], *, in_doub
     return Slot(known, step, causes, "", tries.attempt, tries.since, in_doubt, tries.decided)
 
 
+def slot_of(state: State, step: PlannedStep) -> str | None:
+    """Return the slot of a forward step on what has happened; None while it lacks something."""
+    if step.all_of & state.mask != step.all_of:
+        return None
+    if not all(types & state.mask for types in step.any_of):
+        return None
+    causes = _causes(step, state, _NOTHING_AHEAD)
+    return slot_id(state.round, [cause.id for cause in causes], step.name)
+
+
 def undo_causes(plan: Plan, state: State) -> Iterator[tuple[str, PlannedStep, list[Entry | None]]]:
     """Iterate over the open undos: what is undone, the step, and what its parameters are."""
+    plan = plan.of(state.version)
     for undoes, request in state.requests.items():
         step = plan.undo_steps.get(request.type)
         if undoes in state.undone or step is None or step.undoes is None:
@@ -202,6 +215,7 @@ def _undo_slots(plan: Plan, state: State) -> Iterator[Slot]:
 
 def open_undo(plan: Plan, state: State) -> bool:
     """Whether an undo was requested and not answered, or something still wants one."""
+    plan = plan.of(state.version)
     undone = state.undone
     if any(undoes not in undone for undoes in state.requests):
         return True
@@ -252,7 +266,7 @@ def next_timer(plan: Plan, state: State, past_ms: int = 0) -> int:
 
 def deadlines(plan: Plan, state: State) -> Iterator[tuple[str, int]]:
     """Iterate over the deadlines that run, as (event type, ms since 1970)."""
-    events = state.events
+    events, plan = state.events, plan.of(state.version)
     if state.status is not Status.RUNNING or plan.spec.completes in events:
         return
     for deadline in plan.deadlines.values():

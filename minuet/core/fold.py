@@ -21,6 +21,7 @@ from minuet.event.record import (
     BY,
     CAUSES,
     DIGEST,
+    MIGRATES,
     SCHEMA,
     TRACEPARENT,
     UNDOES,
@@ -38,16 +39,19 @@ def fold(plan: Plan, state: State, record: Record) -> None:
     state.log_offset = record.offset
     if record.time > state.at:
         state.at = record.time
+    whole, plan = plan, plan.of(state.version or record.text(WORKFLOW_VERSION))
     if _is_known(plan, state, record):
         return
     state.seen[record.id] = record.digest
-    role = plan.role(record.type)
-    if state.status is Status.EARLY and role is not Role.BEGIN:
+    if state.status is Status.EARLY and plan.role(record.type) is not Role.BEGIN:
         state.keep(entry_of(record, Place.HELD), 0)
         return
     if not state.version:
-        state.version = record.text(WORKFLOW_VERSION)
-    _FOLDS[role](plan, state, record)
+        _belongs(whole, plan, state, record)
+    _FOLDS[plan.role(record.type)](plan, state, record)
+    if plan is not (now := whole.of(state.version)):
+        plan = now
+        _reckon(plan, state)
     if state.failing and "SagaCancelled" in state.events:
         let_go(plan, state)
     if state.status.ended and at_rest(plan, state):
@@ -107,6 +111,27 @@ def _shrink(state: State) -> None:
     state.begin_offset = state.failed_offset = -1
 
 
+# -- versions of the workflow ---------------------------------------------------------------
+
+
+def _belongs(whole: Plan, plan: Plan, state: State, record: Record) -> None:
+    """Take the version that the record names, whose plan it is, for the saga's."""
+    state.version = record.text(WORKFLOW_VERSION)
+    if plan is not whole:
+        _reckon(plan, state)
+
+
+def _reckon(plan: Plan, state: State) -> None:
+    """Set the bits of what happened anew: each version has its own."""
+    state.slots.clear()
+    state.mask = state.said = 0
+    for entry in state.ids.values():
+        bit = plan.bits.get(entry.type, 0)
+        state.said |= bit
+        if entry.place is not Place.LATE:
+            state.mask |= bit
+
+
 # -- the life of a saga ---------------------------------------------------------------------
 
 
@@ -162,6 +187,15 @@ def _end(plan: Plan, state: State, record: Record) -> None:
     take(plan, state, entry_of(record, Place.EFFECTIVE))
 
 
+def _migrated(plan: Plan, state: State, record: Record) -> None:
+    """Let the saga go on under the version that the record names."""
+    right = state.status is Status.RUNNING and record.text(MIGRATES) == state.version
+    if not right:
+        state.count("illegal")
+        return
+    state.version = record.text(WORKFLOW_VERSION)
+
+
 def _redone(plan: Plan, state: State, record: Record) -> None:
     """Begin a new round with the begin event alone, which the record carries and has as cause."""
     begin = record.causes[0] if record.causes else ""
@@ -193,6 +227,7 @@ _FOLDS: dict[Role, Callable[[Plan, State, Record], None]] = {
     Role.CANCELLED: _cancelled,
     Role.END: _end,
     Role.REDONE: _redone,
+    Role.MIGRATED: _migrated,
 }
 # Of two persons who decide the same, each has a name and a reason of their own.
 _DECISIONS = frozenset((Role.RESUMED, Role.SKIPPED, Role.CANCELLED, Role.REDONE))

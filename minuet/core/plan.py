@@ -6,7 +6,7 @@ A plan is made once from a spec and never changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 
@@ -31,7 +31,8 @@ class Role(IntEnum):
     CANCELLED = 9
     END = 10
     REDONE = 11
-    UNKNOWN = 12  # of another version of the workflow: an outcome that nobody here needs
+    MIGRATED = 12
+    UNKNOWN = 13  # of another version of the workflow: an outcome that nobody here needs
 
 
 _PLATFORM_ROLES = {
@@ -44,6 +45,7 @@ _PLATFORM_ROLES = {
     "SagaCompleted": Role.END,
     "SagaCompensated": Role.END,
     "SagaRedone": Role.REDONE,
+    "SagaMigrated": Role.MIGRATED,
 }
 
 
@@ -89,6 +91,7 @@ class Plan:
         after_end: bits of the end events and of what only follows from these.
         beyond_pivot: the pivot and the types that can only follow it.
         deadlines: by event type; `said_by`: event type -> the step that says it.
+        older: by version, the plans of those before it.
     """
 
     spec: Spec
@@ -105,6 +108,12 @@ class Plan:
     deadlines: dict[str, DeadlineSpec]
     said_by: dict[str, str]
     after_end: int
+    older: dict[str, Plan] = field(default_factory=dict)
+
+    def of(self, version: str) -> Plan:
+        """Return the plan of a saga that began under `version`: this one, when it is not known."""
+        older = self.older
+        return older.get(version, self) if older else self
 
     def role(self, event_type: str) -> Role:
         """Return what `event_type` is; a type of another version is `UNKNOWN`."""
@@ -133,6 +142,7 @@ def compile_plan(spec: Spec) -> Plan:
         deadlines={deadline.type: deadline for deadline in spec.deadlines},
         said_by={said: step.name for step in spec.steps for said in step.says},
         after_end=sum(bits[t] for t in _closure(spec, set(ENDS))),
+        older={older.version: compile_plan(older) for older in spec.before},
     )
 
 

@@ -122,6 +122,7 @@ def pack(plan: Plan, state: State) -> bytes:
     """Return the row of a state, in the form of `ROW_SCHEMA`."""
     rest = state.status.ended and not state.seen
     entries = [] if rest else sorted(state.entries(), key=lambda entry: entry.offset)
+    plan = plan.of(state.version)
     parts = [
         number(state.log_offset), number(_NUMBERS[state.status]), number(state.at),
         b"\x01" if rest else b"\x00",
@@ -251,6 +252,7 @@ def unpack(plan: Plan, saga_id: str, row: bytes) -> State:
     state = State(saga_id, Status(fields["status"]))
     for name in _PLAIN:
         setattr(state, name, fields[name])
+    plan = plan.of(state.version)
     state.seen = fields["seen"]
     for kept in fields["entries"]:
         kept["place"] = _PLACES[kept["place"]]

@@ -31,11 +31,14 @@ class Difference:
         what: in words.
         safety: for sagas in flight.
         in_flight: what becomes of them.
+        rebuilt: it is unsafe only since a rebuilt table would differ, which it does not where
+            each saga goes by its own version, or left it by an event.
     """
 
     what: str
     safety: Safety
     in_flight: str
+    rebuilt: bool = False
 
 
 def differences(old: Spec, new: Spec) -> list[Difference]:
@@ -57,6 +60,7 @@ def differences(old: Spec, new: Spec) -> list[Difference]:
     ):
         said = list(words(old, new))
         found += said or _wordless(old, new, fields)
+    found += _migrations(old, new)
     return found or _wordless(old, new, ("version",))
 
 
@@ -77,20 +81,22 @@ def _plain(spec: Spec, name: str) -> object:
 def _table(old: Spec, new: Spec) -> Iterator[Difference]:
     if old.begins != new.begins:
         why = f"begun by {old.begins}, which begins none any more: a rebuilt table has lost them"
-        yield Difference(f"{new.begins} begins the saga, no longer {old.begins}", "unsafe", why)
+        yield Difference(
+            f"{new.begins} begins the saga, no longer {old.begins}", "unsafe", why, True
+        )
     if old.key != new.key:
         why = "keep their ids; see that a new saga never gets the id of another"
         yield Difference(f"the key is the field {new.key}, no longer {old.key}", "careful", why)
     if old.completes != new.completes:
         what = f"{new.completes} completes the saga, no longer {old.completes}"
         why = f"that have {old.completes} go on until {new.completes}; in a rebuilt table also "
-        yield Difference(what, "unsafe", f"{why}those that {old.completes} has ended")
+        why = f"{why}those that {old.completes} has ended"
+        yield Difference(what, "unsafe", why, rebuilt=True)
     if old.pivot != new.pivot:
         what = f"the pivot is {new.pivot or 'none'}, no longer {old.pivot or 'none'}"
         why = "that fail are undone, or wait for a person, by the new pivot"
-        yield Difference(
-            what, "unsafe", f"{why}; a rebuilt table takes it for failures of before too"
-        )
+        why = f"{why}; a rebuilt table takes it for failures of before too"
+        yield Difference(what, "unsafe", why, rebuilt=True)
 
 
 def _fails(old: Spec, new: Spec) -> Iterator[Difference]:
@@ -98,12 +104,12 @@ def _fails(old: Spec, new: Spec) -> Iterator[Difference]:
     for event in _added(old.fails, new.fails):
         if event in known:
             why = f"that have {event} went on; a rebuilt table says that they failed"
-            yield Difference(f"{event} now fails the saga", "unsafe", why)
+            yield Difference(f"{event} now fails the saga", "unsafe", why, True)
         else:
             yield Difference(f"{event}, which is new, fails the saga", "safe", "from now on")
     for event in _added(new.fails, old.fails):
         why = f"that {event} failed are being undone; a rebuilt table says that they run"
-        yield Difference(f"{event} no longer fails the saga", "unsafe", why)
+        yield Difference(f"{event} no longer fails the saga", "unsafe", why, True)
 
 
 def _undos(old: Spec, new: Spec) -> Iterator[Difference]:
@@ -114,7 +120,7 @@ def _undos(old: Spec, new: Spec) -> Iterator[Difference]:
         what = f"{outcome} is now undone, by {undo.request} and {undo.undone}"
         if outcome in known:
             why = "that fail are undone so, too; in a rebuilt table also those that ended undone"
-            yield Difference(what, "unsafe", why)
+            yield Difference(what, "unsafe", why, rebuilt=True)
         else:
             yield Difference(what, "safe", f"{outcome} is new to them")
     for outcome in _added(after, before):
@@ -158,7 +164,7 @@ def _deadlines(old: Spec, new: Spec) -> Iterator[Difference]:
             what = f"{event} counts from {other.after} unless {other.unless}"
             what += f", no longer from {one.after} unless {one.unless}"
             why = "one that has fired may have come too late, or in time, in a rebuilt table"
-            yield Difference(what, "unsafe", why)
+            yield Difference(what, "unsafe", why, rebuilt=True)
 
 
 def _steps(old: Spec, new: Spec) -> Iterator[Difference]:
@@ -179,7 +185,8 @@ def _steps(old: Spec, new: Spec) -> Iterator[Difference]:
             why = f"it runs in those that have {needs}, too; {_KEPT}"
             if needs_any(step, late):
                 why = "nothing; a rebuilt table also runs it in sagas that ended before"
-            yield Difference(what, "unsafe" if needs_any(step, late) else "careful", why)
+            after_end = needs_any(step, late)
+            yield Difference(what, "unsafe" if after_end else "careful", why, rebuilt=after_end)
     for name in gone:
         why = "what it has begun and not answered is not asked for any more"
         yield Difference(f"step {name} is gone", "unsafe", why)
@@ -200,7 +207,8 @@ def _step(one: StepSpec, other: StepSpec, old: Spec, new: Spec) -> Iterator[Diff
             yield Difference(what, "safe", _NEXT_RUN)
     for event in _added(other.says, one.says):
         why = f"where it said {event}, a rebuilt table takes it as not answered: it runs again"
-        yield Difference(f"{name} no longer says {event}", "unsafe", f"{why}, under the same key")
+        why += ", under the same key"
+        yield Difference(f"{name} no longer says {event}", "unsafe", why, rebuilt=True)
     uses, used = (", ".join(map(short, s.resources)) or "nothing" for s in (other, one))
     if one.resources != other.resources:
         yield Difference(f"{name} uses {uses}, no longer {used}", "safe", _NEXT_RUN)
@@ -232,11 +240,13 @@ def _needs(one: StepSpec, other: StepSpec, new: Spec) -> Iterator[Difference]:
         safety, why = "unsafe", f"{why}; a rebuilt table also runs it in sagas that ended before"
     if more and fewer:
         what = f"{name} now needs {_all_of(more)}, no longer {_all_of(fewer)}"
-        yield Difference(what, safety, why)
+        yield Difference(what, safety, why, safety == "unsafe")
     elif more:
-        yield Difference(f"{name} now also needs {_all_of(more)}", safety, why)
+        what = f"{name} now also needs {_all_of(more)}"
+        yield Difference(what, safety, why, safety == "unsafe")
     elif fewer:
-        yield Difference(f"{name} no longer needs {_all_of(fewer)}", safety, why)
+        what = f"{name} no longer needs {_all_of(fewer)}"
+        yield Difference(what, safety, why, safety == "unsafe")
     elif one.parameters != other.parameters and one.resources == other.resources:
         yield Difference(f"{name} has its parameters in other words or order", "safe", "nothing")
 
@@ -247,6 +257,16 @@ def _events(old: Spec, new: Spec) -> Iterator[Difference]:
         if before[event] != after[event]:
             why = f"`minuet schemas check {new.name}` says whether their {event} can still be read"
             yield Difference(f"the schema of {event} has changed", "careful", why)
+
+
+def _migrations(old: Spec, new: Spec) -> Iterator[Difference]:
+    for rule in _added(old.migrations, new.migrations):
+        unless = f", unless {' or '.join(rule.unless)} has happened" if rule.unless else ""
+        what = f"running sagas of version {rule.version} go on under this one{unless}"
+        yield Difference(what, "careful", "of that version: the other differences are for them too")
+    for rule in _added(new.migrations, old.migrations):
+        what = f"running sagas of version {rule.version} no longer go on under this one"
+        yield Difference(what, "safe", "of that version finish under it, if it is committed")
 
 
 def _settings(old: Spec, new: Spec) -> Iterator[Difference]:

@@ -18,6 +18,7 @@ from minuet.engines.log import Append
 from minuet.engines.partition import Partition, Run
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
+from minuet.engines.silence import Held
 from minuet.engines.timers import Timers
 from minuet.engines.unit import Unit
 from minuet.engines.verdict import Ended, Verdicts
@@ -34,6 +35,7 @@ class Hands:
     flow: Flow
     timers: Timers
     gates: Gates
+    held: Held
 
 
 class Acting:
@@ -74,6 +76,7 @@ class Acting:
         self._flow = hands.flow
         self._timers = hands.timers
         self._gates = hands.gates
+        self._held = hands.held
         self._clock = clock
 
     def act(self, part: Partition, state: State) -> None:
@@ -91,7 +94,7 @@ class Acting:
         self._timers.watch(part, state)
 
     def _take_up(self, part: Partition, state: State, slot: Slot) -> None:
-        if slot.id in part.runs or slot.step.name not in self._unit.steps:
+        if slot.id in part.runs or not self._unit.runs(slot.step.spec):
             return
         if part.rejecting and any(cause.id in part.rejecting for cause in slot.causes):
             return
@@ -117,7 +120,7 @@ class Acting:
             else:
                 run.part.runs.pop(run.slot.id, None)
             return False
-        return True
+        return not self._held.holds(run, self.runner.submit)
 
     def _is_wanted(self, run: Run) -> bool:
         part = run.part
@@ -206,7 +209,7 @@ class Acting:
             known, kind, offset, self._clock(), digest, Place.EFFECTIVE, run.slot.id,
             schema=headers[SCHEMA], value=append.value,
         )  # fmt: skip
-        ahead = part.go_ahead(run.key, entry)
+        ahead = part.go_ahead(state, entry)
         for slot in due(self._plan, state, self._clock(), ahead):
             if not slot.step.irreversible:
                 self._take_up(part, state, slot)

@@ -17,6 +17,7 @@ from minuet.event.platform import (
     RecordRejected,
     SagaCompensated,
     SagaCompleted,
+    SagaMigrated,
     StepGaveUp,
     StepRetrying,
     StepSkipped,
@@ -27,6 +28,7 @@ from minuet.event.record import (
     DIGEST,
     ID,
     LATE,
+    MIGRATES,
     NOT_BEFORE,
     REASON,
     REJECTS,
@@ -135,6 +137,8 @@ class Composer:
             more.append((UNDOES, say.undoes.encode()))
         if say.of is not None:
             more.append((CAUSES, say.of.id.encode()))
+        if say.type == "SagaMigrated":
+            more.append((MIGRATES, say.reason.encode()))
         return self._event(say.id, self._body(say, state), state, partition, more)
 
     def _body(self, say: Say, state: State) -> Event:
@@ -142,6 +146,9 @@ class Composer:
             return SagaCompleted(saga_id=state.saga_id)
         if say.type == "SagaCompensated":
             return SagaCompensated(saga_id=state.saga_id, failed_by=say.reason)
+        if say.type == "SagaMigrated":
+            to = self._spec.version
+            return SagaMigrated(saga_id=state.saga_id, version=say.reason, to=to)
         model = self._codec.model(say.type)
         more = model.model_fields.keys() - Request.model_fields.keys()
         copied = {}

@@ -143,6 +143,11 @@ class Log(Protocol):
             BrokerError: there was no answer.
         """
 
+    def was_silent(self) -> bool:
+        """Whether it stood still for longer than its session, and `is_member` has not said since
+        that nobody took over.
+        """
+
     def follow(self, partition: int, delays: Mapping[str, int]) -> None:
         """Tell of the calls on a partition of delay topics, each when its time has come.
 

@@ -31,6 +31,7 @@ from minuet.engines.rebuilds import Rebuilds
 from minuet.engines.row_store import MemoryStores, RowStores
 from minuet.engines.runner import Runner
 from minuet.engines.saying import Saying
+from minuet.engines.silence import Held
 from minuet.engines.timers import Timers
 from minuet.engines.turns import TURNS, Turns
 from minuet.engines.unit import Unit
@@ -85,7 +86,7 @@ class Loop:
         self._gates = Gates(self, unit, options, clock)
         self._calls = Calls(self, log, options, clock, turns)
         timers = Timers(self, log, self._calls, clock)
-        hands = Hands(self._saying, self._flow, timers, self._gates)
+        hands = Hands(self._saying, self._flow, timers, self._gates, Held(self, log))
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
         rows = MemoryStores() if stores is None else stores
         self._rebuilds = Rebuilds(self, log, rows, self._checkpoints, turns)
@@ -98,7 +99,8 @@ class Loop:
         """Types after whose own append a step of this unit may go on without a second read."""
         return frozenset(
             event_type
-            for step in self.plan.forward
+            for plan in (self.plan, *self.plan.older.values())
+            for step in plan.forward
             if step.name in self.unit.steps and not step.irreversible
             for alternatives in step.spec.needs
             for event_type in alternatives

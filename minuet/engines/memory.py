@@ -56,6 +56,7 @@ class MemoryLog:
         self._died: Callable[[], None] | None = None
         self._calls = MemoryCalls(broker, self._called)
         self._flying = 0
+        self._slept = False
         self._landed = asyncio.Event()
 
     async def open(self, sink: Sink) -> None:
@@ -141,10 +142,15 @@ class MemoryLog:
 
         def ask() -> None:
             there = self._group.members.get(self.name) is self
+            self._slept = self._slept and not there
             self._way.back("ask", lambda: answer.set_result(there) if not answer.done() else None)
 
         self._way.out("ask", ask)
         return await answer
+
+    def was_silent(self) -> bool:
+        """Whether it was silent for longer than its session, and has not asked since."""
+        return self._slept
 
     def follow(self, partition: int, delays: Mapping[str, int]) -> None:
         """Follow delay topics."""
@@ -286,6 +292,7 @@ class MemoryLog:
         """Go on as if nothing had been; only then learn what was lost meanwhile."""
         self._broker.note(f"{self.name} is back")
         self._silence.cancel()
+        self._slept = self._slept or self.gone.is_set()
         self._way.open_up()
         if self.gone.is_set():
             self._broker.hits["zombie"] += 1

@@ -214,6 +214,10 @@ class KafkaLog:
         """
         return await self._member.is_member()
 
+    def was_silent(self) -> bool:
+        """Whether this process stood still for too long, and the group was not asked since."""
+        return self._member.silence.lasts
+
     async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the log's high watermarks as the last fetches told them."""
         return await self._member.known_highs(partitions)

@@ -25,6 +25,7 @@ from confluent_kafka import (
 from minuet.engines.log import Position, Sink
 from minuet.engines.native_reading import Lead
 from minuet.engines.native_records import Read, by_partition
+from minuet.engines.silence import Silence
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.groups import described
 from minuet.kafka.offsets import positions_of
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger("minuet.worker")
 
+SESSION_S = 6.0  # of silence, after which others take over
 POLL_S = 0.02  # how long a command for the consumer may have to wait when nothing is read
 BATCH = 1_000
 REVOKE_S = 20.0  # for the last checkpoint of a partition that is given back
@@ -45,7 +47,7 @@ _CONSUMER = {
     "auto.offset.reset": "error",
     "enable.partition.eof": True,
     "partition.assignment.strategy": "cooperative-sticky",
-    "session.timeout.ms": 6_000,
+    "session.timeout.ms": int(SESSION_S * 1000),
     "heartbeat.interval.ms": 500,  # what others hear of a rebalance by: two of them move partitions
     "fetch.wait.max.ms": 100,
     "queued.max.messages.kbytes": 16_384,
@@ -77,6 +79,7 @@ class Member:
         )
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._lead = Lead()
+        self.silence = Silence(SESSION_S)
         self._ends = threading.Event()
         self._failure: KafkaException | None = None
         self._thread = threading.Thread(target=self._run, name="minuet-read", daemon=True)
@@ -114,6 +117,7 @@ class Member:
             self._leave()
 
     def _read(self) -> None:
+        self.silence.turn()
         self._obey()
         held_back = self._held_back()
         messages = [first] if (first := self._consumer.poll(POLL_S)) is not None else []
@@ -278,14 +282,17 @@ class Member:
         Raises:
             BrokerError: it does not say.
         """
-        answer: asyncio.Future[str] = self._loop.create_future()
+        answer: asyncio.Future[tuple[str, int]] = self._loop.create_future()
 
         def look(consumer: Consumer) -> None:
-            self._tell(_answer, answer, consumer.memberid() or "")
+            self._tell(_answer, answer, (consumer.memberid() or "", self.silence.turn()))
 
         self._commands.append(look)
-        name = await answer  # before the group is asked: who is lost and joins anew has another
-        return await asyncio.to_thread(self._is_listed, name)
+        name, silences = await answer  # first: who is lost and joins anew has another name
+        there = await asyncio.to_thread(self._is_listed, name)
+        if there:
+            self.silence.over(silences)
+        return there
 
     def _is_listed(self, name: str) -> bool:
         [group] = described(self._connection, [self._group])

@@ -148,21 +148,23 @@ class Partition:
                 del self.runs[record.slot]
         if self.ahead and (ahead := self.ahead.get(record.key)) is not None:
             own = ahead.events.pop(record.type, None)
+            plan = self.plan.of(state.version)
             if own is not None:
-                ahead.mask &= ~self.plan.bits.get(record.type, 0)
-                if not ahead.events:
-                    del self.ahead[record.key]
+                ahead.mask &= ~plan.bits.get(record.type, 0)
+            if not ahead.events or ahead.plan is not plan:
+                del self.ahead[record.key]
         if record.type == "RecordRejected":
             self.rejecting.discard(record.text(CAUSES))
         return state
 
-    def go_ahead(self, key: str, entry: Entry) -> Ahead:
+    def go_ahead(self, state: State, entry: Entry) -> Ahead:
         """Lay an own acked event over the folded state of its saga."""
-        ahead = self.ahead.get(key)
+        plan = self.plan.of(state.version)
+        ahead = self.ahead.get(state.saga_id)
         if ahead is None:
-            ahead = self.ahead[key] = Ahead()
+            ahead = self.ahead[state.saga_id] = Ahead(plan=plan)
         ahead.events[entry.type] = entry
-        ahead.mask |= self.plan.bits.get(entry.type, 0)
+        ahead.mask |= plan.bits.get(entry.type, 0)
         return ahead
 
     def arm(self, key: str, when: int) -> None:

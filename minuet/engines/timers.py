@@ -65,7 +65,7 @@ class Timers:
 
     def watch(self, part: Partition, state: State) -> None:
         """Have a saga looked at again when something becomes due by time alone."""
-        if not self._actor.plan.deadlines and not state.tries:
+        if not self._actor.plan.of(state.version).deadlines and not state.tries:
             return
         now = self._clock()
         when = next_timer(self._actor.plan, state, now)

@@ -35,6 +35,7 @@ from minuet.kafka.registry import TopicRegistry
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 from minuet.spec.model import Spec
+from minuet.spec.versions import unfit
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -158,6 +159,9 @@ async def _run(
     ready: Callable[[Loop], None],
 ) -> signal.Signals | None:  # fmt: skip
     spec = unit.workflow.spec
+    for each in unfit(spec.before, spec):
+        text = "%s: its sagas in flight wait there for ever; see `minuet compat %s`"
+        _LOG.warning(text, each, spec.name)
     codec = _codec(unit.workflow, TopicRegistry(connection), guard)
     codec.register()  # now, rather than while the first events of each type wait
     native = KafkaLog(

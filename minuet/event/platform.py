@@ -86,6 +86,16 @@ class SagaRedone(Event):
     reason: str
 
 
+class SagaMigrated(Event):
+    """By a rule of the workflow, a saga goes on under the version `to`, no longer under the one
+    that it began with.
+    """
+
+    saga_id: str
+    version: str
+    to: str
+
+
 PLATFORM_EVENTS: dict[str, type[Event]] = {
     model.__name__: model
     for model in (
@@ -98,5 +108,6 @@ PLATFORM_EVENTS: dict[str, type[Event]] = {
         SagaCompleted,
         SagaCompensated,
         SagaRedone,
+        SagaMigrated,
     )
 }

@@ -32,6 +32,7 @@ REJECTS = "ce_rejects"  # the offset of a record that cannot be read
 REASON = "ce_reason"
 BY = "ce_by"  # the person who decided
 WORKFLOW_VERSION = "ce_workflowversion"
+MIGRATES = "ce_migrates"  # the version that the saga had
 TRACEPARENT = "traceparent"
 
 SCHEMA_PREFIX = b"urn:minuet:avro:"
@@ -40,7 +41,7 @@ Headers = list[tuple[str, bytes]]
 
 _TEXTS = frozenset(
     (ID, TYPE, SCHEMA, DIGEST, SLOT, STEP, CAUSES, UNDOES, ROUND, REASON, BY, WORKFLOW_VERSION,
-     TRACEPARENT)
+     MIGRATES, TRACEPARENT)
 )  # fmt: skip
 _NUMBERS_MOST = {ATTEMPT: 1 << 31, NOT_BEFORE: 1 << 62, REJECTS: 1 << 62}
 

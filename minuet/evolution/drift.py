@@ -11,6 +11,7 @@ from minuet.contracts.scalars import Json
 from minuet.contracts.schema import schema_of
 from minuet.contracts.shape import shape_of
 from minuet.event.model import Event
+from minuet.event.upcast import upcasts_of
 from minuet.evolution.committed import INDEX, Committed, Version, pretty, write_version
 from minuet.evolution.levels import Refusal, refusals
 
@@ -55,6 +56,8 @@ def compare(models: Models, committed: Committed) -> Comparison:
         if not older or older[-1].schema.fingerprint != schema_of(avro).fingerprint:
             pending[event] = avro
             refused += refusals(event, parse_schema(avro), older)
+    upcast = {event: upcasts_of(model) for event, model in models.items()}
+    refused = [r for r in refused if not (r.backward and r.against in upcast.get(r.event, ()))]
     problems = [
         f"{committed.folder / place}: {INDEX} does not list it; `export` alone writes versions"
         for place, content in committed.unlisted.items()

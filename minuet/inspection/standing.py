@@ -167,7 +167,7 @@ def lacking(plan: Plan, state: State) -> list[Lacking]:
     if state.status is not Status.RUNNING:
         return []
     found = []
-    for step in plan.forward:
+    for step in plan.of(state.version).forward:
         if step.excludes & state.said:
             continue
         there = [any(t in state.events for t in types) for types in step.spec.needs]
@@ -178,7 +178,7 @@ def lacking(plan: Plan, state: State) -> list[Lacking]:
 
 
 def _undoing(plan: Plan, state: State) -> list[Undoing]:
-    wanted = [*state.strays.values()]
+    plan, wanted = plan.of(state.version), [*state.strays.values()]
     if state.failing:
         wanted += [entry for entry in state.events.values() if entry.type in plan.undo_of]
     return [

@@ -53,7 +53,8 @@ class _Child:
         self._process = subprocess.Popen(
             command, cwd=wish.folder, stdin=pipe, stdout=pipe, stderr=self._errors, process_group=0
         )
-        plain = json.dumps(as_plain(wish.recorded))
+        recorded = wish.recorded
+        plain = [json.dumps(as_plain(each)) for each in (recorded, *recorded.before)]
         asked = {
             "project": str(wish.folder), "workflow": wish.workflow, "recorded": plain,
             "simulated": wish.simulated,

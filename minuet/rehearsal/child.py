@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,7 +33,8 @@ def main() -> None:
         workflow = load(asked["workflow"], Path(asked["project"]))
         registry = LocalRegistry()
         codec = Codec(workflow.models.values(), registry)
-        recorded = from_plain(asked["recorded"], "the recorded version")
+        newest, *before = (from_plain(text, "the recorded version") for text in asked["recorded"])
+        recorded = replace(newest, before=tuple(before))
         rehearsal = Rehearsal(recorded, workflow, codec, asked["simulated"])
     except MinuetError as error:
         send(answers, {"error": str(error)})

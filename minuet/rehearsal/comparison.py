@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from minuet.contracts.codec import Codec
@@ -95,7 +95,9 @@ class Rehearsal:
         self, recorded: Spec, candidate: Workflow, codec: Codec, simulated: str = ""
     ) -> None:
         self.plan: Plan = compile_plan(recorded)
-        self.candidate: Plan = compile_plan(candidate.spec)
+        # Every saga begins under the candidate: what else it would finish by is no question here.
+        alone = replace(candidate.spec, before=(), migrations=())
+        self.candidate: Plan = compile_plan(alone)
         outside = [name for name, step in candidate.steps.items() if step.resources]
         self._steps = Steps(candidate, codec, outside if simulated == "all" else ())
         self._instead = Steps(candidate, codec, outside) if simulated == "unknown" else None
@@ -108,7 +110,7 @@ class Rehearsal:
         if not recording.began:
             return None
         sayings = Sayings(self._steps, self._composer, self._instead)
-        same = self.plan.spec.version == self.candidate.spec.version
+        same = recording.plan.spec.version == self.candidate.spec.version
         course = Course(recording, self.candidate, sayings, same=same)
         course.go()
         return self._compared(recording, course, sayings)

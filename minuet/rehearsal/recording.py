@@ -9,7 +9,7 @@ from minuet.core.due import deadlines, next_timer, pending
 from minuet.core.fold import fold
 from minuet.core.plan import Plan, Role
 from minuet.core.state import COUNTS, Entry, State
-from minuet.event.record import BY, STEP, Record
+from minuet.event.record import BY, STEP, WORKFLOW_VERSION, Record
 
 Inputs = tuple[str, tuple[tuple[str, str], ...]]
 """A step, and type and digest of each event it ran on."""
@@ -19,10 +19,11 @@ class Recording:
     """One saga's records in their order, folded by the plan that they were recorded under.
 
     Args:
-        plan: of that version.
+        plan: of the workflow as it was recorded, with the versions before it.
         records: of the saga, all of them, in their order.
 
     Attributes:
+        plan: of the version that the saga began under.
         state: after the last record.
         notes: what each record was counted as; empty for one that had its effect.
         failing: before each record, whether the saga was failing.
@@ -34,7 +35,9 @@ class Recording:
     """
 
     def __init__(self, plan: Plan, records: Sequence[Record]) -> None:
-        self.plan, self.records = plan, records
+        self._whole, self.records = plan, records
+        versions = (record.text(WORKFLOW_VERSION) for record in records)
+        self.plan = plan.of(next(filter(None, versions), ""))
         self.state = State(records[0].key)
         self.notes: list[str] = []
         self.failing: list[bool] = []
@@ -57,7 +60,7 @@ class Recording:
         state = self.state
         before = dict(state.counts)
         self.failing.append(state.failing)
-        fold(self.plan, state, record)
+        fold(self._whole, state, record)
         rose = (name for name in COUNTS if state.counts.get(name, 0) > before.get(name, 0))
         self.notes.append(next(rose, "") if state.counts else "")
         self.digests.setdefault(record.id, record.digest)
@@ -75,7 +78,7 @@ class Recording:
             self.answers.setdefault(record.slot, record)
 
     def _close(self) -> None:
-        plan, state = self.plan, self.state
+        plan, state = self._whole, self.state
         self.open_slots = {slot.id for slot in pending(plan, state)}
         self.open_says = {say.id for say in decide(plan, state, state.at)}
         self.open_deadlines = {event_type for event_type, _ in deadlines(plan, state)}

@@ -59,9 +59,12 @@ class Foresight:
         self._touched: dict[int, dict[str, None]] = {}
         self._resting: dict[int, dict[str, None]] = {}
 
-    def stands(self, record: Kept) -> None:
-        """Take a record that stands on the log."""
-        self._fold(record.partition, _parsed(record, record.offset, record.time))
+    def stands(self, record: Kept, *, touched: bool = False) -> None:
+        """Take a record that stands on the log; `touched`: what is due in its saga is counted."""
+        found = _parsed(record, record.offset, record.time)
+        if touched:
+            self._touched.setdefault(record.partition, {})[found.key] = None
+        self._fold(record.partition, found)
 
     def comes(self, record: Kept) -> None:
         """Take a record that would be appended."""

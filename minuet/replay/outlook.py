@@ -31,8 +31,21 @@ class Choice:
     def __init__(self, keys: frozenset[bytes] | None) -> None:
         self._keys = keys
 
+    @property
+    def all(self) -> bool:
+        """Whether every saga is."""
+        return self._keys is None
+
+    def has(self, key: bytes) -> bool:
+        """Whether a saga is."""
+        return self._keys is None or key in self._keys
+
+    def names(self) -> list[str]:
+        """The ids of the sagas, if not every one is."""
+        return sorted(key.decode(errors="replace") for key in self._keys or ())
+
     def of(self, records: Iterator[Kept]) -> Iterator[Kept]:
-        """The records of these sagas."""
+        """Return the records of these sagas."""
         keys = self._keys
         return records if keys is None else (each for each in records if each.key in keys)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Literal
@@ -14,7 +14,7 @@ from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.saga import Saga
 from minuet.spec.check import check, check_models
-from minuet.spec.model import BreakerSpec, DeadlineSpec, Spec, UndoSpec
+from minuet.spec.model import BreakerSpec, DeadlineSpec, MigrationSpec, Spec, UndoSpec
 from minuet.step import StepDefinition, qualified
 
 Form = Literal["real", "simulated"]
@@ -107,8 +107,13 @@ class Workflow:
         return provided.real if form == "real" else provided.simulated
 
 
-def assemble(saga: Saga, steps: Iterable[StepDefinition]) -> Workflow:
+def assemble(saga: Saga, steps: Iterable[StepDefinition], before: Sequence[Spec] = ()) -> Workflow:
     """Join a saga and its steps.
+
+    Args:
+        saga: the table.
+        steps: in any order.
+        before: the committed versions, the oldest first.
 
     Raises:
         DefinitionError: they do not fit; says where, and how to mend it.
@@ -117,10 +122,24 @@ def assemble(saga: Saga, steps: Iterable[StepDefinition]) -> Workflow:
     check(saga, steps)
     models = check_models(saga, steps)
     events = tuple((name, avro_schema(models[name]).fingerprint) for name in sorted(models))
-    spec = _spec(saga, steps, events)
-    return Workflow(
-        replace(spec, version=_version(spec)), saga, {s.spec.name: s for s in steps}, models
-    )
+    spec = replace(_spec(saga, steps, events), migrations=_migrations(saga, before))
+    spec = replace(spec, version=_version(spec))
+    older = tuple(each for each in before if each.version != spec.version)
+    named = {step.spec.name: step for step in steps}
+    return Workflow(replace(spec, before=older), saga, named, models)
+
+
+def _migrations(saga: Saga, before: Sequence[Spec]) -> tuple[MigrationSpec, ...]:
+    """The rules by which sagas leave older versions, with the digests of these."""
+    found = []
+    for rule in saga.migrates:
+        if not 1 <= rule.from_version <= len(before):
+            known = f"there are 1 to {len(before)}" if before else "none is committed"
+            mend = f"run `minuet spec export {saga.name}` on the code that began these sagas"
+            saga.refuse(f"Migrate({rule.from_version}): there is no such version: {known}", mend)
+        version = before[rule.from_version - 1].version
+        found.append(MigrationSpec(version, tuple(event.__name__ for event in rule.unless)))
+    return tuple(found)
 
 
 def _spec(
@@ -163,7 +182,9 @@ def _breakers(saga: Saga, steps: tuple[StepDefinition, ...]) -> tuple[BreakerSpe
 def _version(spec: Spec) -> str:
     """A digest of what a workflow means: where a step is written is no part of that."""
     plain = asdict(spec)
-    del plain["version"]
+    del plain["version"], plain["before"]
+    if not spec.migrations:
+        del plain["migrations"]  # a version without any has the digest that it always had
     for step in plain["steps"]:
         del step["file"], step["line"]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))

@@ -96,6 +96,14 @@ class BreakerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationSpec:
+    """A running saga of `version` goes on under this one, unless one of `unless` has happened."""
+
+    version: str
+    unless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """A whole workflow.
 
@@ -111,7 +119,9 @@ class Spec:
         parallel_undo: undo all at once instead of in reverse order.
         partitions: of every topic of the workflow.
         duplicate_horizon_ms, early_ms: log time an ended saga, or an early event, is kept.
+        migrations: which sagas of older versions go on under this one.
         version: a digest of all of the above but files and lines.
+        before: the older versions that are known: each saga finishes under its own.
     """
 
     name: str
@@ -130,7 +140,9 @@ class Spec:
     partitions: int = 6
     duplicate_horizon_ms: int = SEVEN_DAYS_MS
     early_ms: int = ONE_DAY_MS
+    migrations: tuple[MigrationSpec, ...] = ()
     version: str = ""
+    before: tuple[Spec, ...] = ()
 
     @property
     def log_topic(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,8 +12,9 @@ from minuet.spec.model import Spec
 
 
 def as_plain(spec: Spec) -> dict[str, Any]:
-    """Return a spec as JSON has it, without the places where its steps are written."""
-    found = asdict(spec)
+    """Return a spec as JSON has it, without its older versions and where its steps are written."""
+    found = asdict(replace(spec, before=()))
+    del found["before"]
     for step in found["steps"]:
         del step["file"], step["line"]
     return found

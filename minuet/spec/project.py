@@ -18,8 +18,11 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from minuet.errors import DefinitionError, MinuetError, UsageError
+from minuet.event.upcast import know_versions, upcasts_of
+from minuet.evolution.committed import read_committed
 from minuet.saga import Saga
 from minuet.settings.file import FILE, folder_of, line_of, table
+from minuet.spec import versions
 from minuet.spec.assemble import Workflow, assemble
 from minuet.step import StepDefinition, definition_of
 
@@ -55,7 +58,26 @@ class Project:
         if str(self.folder) not in sys.path:
             sys.path.insert(0, str(self.folder))
         saga = self._saga(name, table["saga"])
-        return assemble(saga, self._steps(name, table["steps"]))
+        steps = self._steps(name, table["steps"])
+        workflow = assemble(saga, steps, versions.read(self.folder, name))
+        self._know_versions(workflow)
+        return workflow
+
+    def _know_versions(self, workflow: Workflow) -> None:
+        """Tell the events that are upcast which committed schema is which version."""
+        upcast = [model for model in workflow.models.values() if upcasts_of(model)]
+        if not upcast:
+            return
+        name = workflow.spec.name
+        committed = read_committed(self.folder / "schemas" / name).versions
+        for model in upcast:
+            there = committed.get(model.__name__, ())
+            last = max(upcasts_of(model))
+            if last > len(there):
+                event = model.__name__
+                message = f"@upcast({event}, from_version={last}): schemas/{name} has no v{last}"
+                raise DefinitionError(message, mend=f"it has {len(there)} versions of {event}")
+            know_versions(model, {each.schema.fingerprint: each.number for each in there})
 
     def _table(self, name: str) -> dict[str, Any]:
         table = self.workflows.get(name)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import cast
 
 import pytest
 
 from minuet.core.state import Status
-from minuet.engines import unstarted, virtual_time
+from minuet.engines import native_member, unstarted, virtual_time
 from minuet.engines.memory import MemoryLog
+from minuet.engines.native import KafkaLog
+from minuet.engines.silence import Silence
 from minuet.errors import BrokerError
+from tests.engines import native_world
 from tests.engines.memory_world import MemoryWorld
 from tests.engines.test_in_doubt import cancel, saga
 from tests.engines.trips import Act
@@ -94,6 +98,94 @@ def test_a_group_that_does_not_answer_is_asked_again(monkeypatch: pytest.MonkeyP
     virtual_time.run(main())
     assert len(asked) == 3
     assert asked[2] - asked[0] >= 2 * unstarted.ASK_AGAIN_S
+
+
+def test_who_came_back_starts_nothing_before_it_learns_that_it_was_expelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main(seed: int) -> None:
+        world = MemoryWorld(seed=seed)
+        world.policy("reserve_room", timeout_ms=60_000)
+        silent = await world.start()
+        await world.started(silent)
+        log_of(silent).freeze()
+        await world.started(await world.start())  # the other one is no more in its group
+        world.desk.tell("reserve_room", "t", slowly())
+        await world.ask("t")
+        await world.called("reserve_room", "t")
+        log, begun = log_of(silent), list[int]()
+        lost = log._lost
+
+        def learns() -> None:
+            begun.append(len(world.desk.calls("reserve_room", "t")))
+            lost()
+
+        monkeypatch.setattr(log, "_lost", learns)
+        assert not log.was_silent()  # it does not know that it was
+        log.thaw()
+        await world.until(lambda: bool(begun))
+        assert begun == [1], seed  # by the other one
+        await asyncio.sleep(SLOW_S)
+        await world.ended("t")
+        await world.started(*world.workers)
+        await world.ask(*(f"more-{n}" for n in range(9)))
+        await world.ended(*(f"more-{n}" for n in range(9)))
+        assert not log_of(silent).was_silent()
+        await world.close()
+
+    for seed in SEEDS:
+        virtual_time.run(main(seed))
+
+
+def test_after_a_silence_nothing_is_started_before_the_group_was_asked(
+    kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    async def story(world: World) -> None:
+        worker = await world.start()
+        await world.started(worker)
+        log = cast(KafkaLog, worker.log.log)
+        real = log.is_member
+
+        async def in_vain_at_first() -> bool:
+            asked.append(await real())
+            assert world.desk.calls("reserve_room", "t") == []
+            return len(asked) > 1 and asked[-1]
+
+        now = [time.monotonic()]
+        log._member.silence = Silence(native_member.SESSION_S, lambda: now[0])
+        assert not log.was_silent()
+        monkeypatch.setattr(log, "is_member", in_vain_at_first)
+        now[0] += native_member.SESSION_S + 1  # as after SIGSTOP and SIGCONT
+        assert log.was_silent()
+        await world.ask("t")
+        await world.ended("t")
+        assert not log.was_silent()
+        await world.ask("u")
+        await world.ended("u")
+
+    native_world.play(kafka, story)
+    assert asked == [True, True]
+
+
+def test_standing_still_is_known_until_the_group_was_asked_after_it() -> None:
+    now = [100.0]
+    silence = Silence(6.0, lambda: now[0])
+    for _ in range(5):
+        now[0] += 5.9
+        silence.turn()
+        assert not silence.lasts
+    now[0] += 6.1
+    assert silence.lasts  # who asks wakes up before the thread that takes turns
+    before = silence.turn()
+    assert silence.lasts
+    now[0] += 6.1  # it stands still once more, between being asked and hearing the answer
+    silence.turn()
+    silence.over(before)
+    assert silence.lasts
+    silence.over(silence.turn())
+    assert not silence.lasts
 
 
 def test_a_member_knows_whether_it_is_one(play: Play) -> None:

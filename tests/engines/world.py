@@ -34,7 +34,7 @@ from minuet.event.record import (
 )
 from minuet.kafka.partitioner import partition_of
 from minuet.settings.worker import Options
-from minuet.spec.model import BreakerSpec
+from minuet.spec.model import BreakerSpec, MigrationSpec
 from tests.engines.trips import Desk, TripAsked, trips
 
 OPTIONS = Options(threads=4, grace_s=5, look_s=0)
@@ -207,6 +207,16 @@ class World(ABC):
         self.policy(step, breaker="desk")
         breakers = (BreakerSpec("desk", failures, open_ms),)
         self.workflow = replace(self.workflow, spec=replace(self.workflow.spec, breakers=breakers))
+
+    def release(self, *, migrates: bool = False, **changed: Any) -> None:
+        """Make another version of the workflow, which knows the one before, for later workers."""
+        before = self.workflow.spec
+        rules = (MigrationSpec(before.version),) if migrates else ()
+        self.spec = replace(
+            before, version=f"after {before.version}", before=(before,), migrations=rules, **changed
+        )
+        self.workflow = replace(self.workflow, spec=self.spec)
+        self.plan = compile_plan(self.spec)
 
     # -- what others publish -----------------------------------------------------------------------
 

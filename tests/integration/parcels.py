@@ -85,11 +85,14 @@ class Parcels:
         os.utime(self._module, (self._written_s, self._written_s))
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start `minuet` with these arguments in the project's folder."""
+        """Start `minuet` with these arguments in the project's folder, on the broker."""
+        return self._start(*arguments, "--bootstrap", self.bootstrap)
+
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", "from minuet.cli.main import main; main()", *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            [*command, "--bootstrap", self.bootstrap],
+            command,
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdin=pipe,
@@ -101,6 +104,12 @@ class Parcels:
         """Run `minuet` to its end: exit code, output and errors."""
         process = self.start(*arguments)
         out, errors = process.communicate(text, timeout=PATIENCE_S)
+        return process.returncode, out.decode(), errors.decode()
+
+    def offline(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a command that asks no broker to its end: exit code, output and errors."""
+        process = self._start(*arguments)
+        out, errors = process.communicate(timeout=PATIENCE_S)
         return process.returncode, out.decode(), errors.decode()
 
     def typed(self, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:

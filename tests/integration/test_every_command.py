@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from minuet.spec import project as projects
+from minuet.spec.plain import as_plain
 from tests.integration.parcels import ROOT
 from tests.integration.troubles import Troubles
 from tests.unit.cli.test_every_command import COMMANDS, names
@@ -46,6 +48,7 @@ TYPED = {
     "operations show": ("NAME", "0"),
     "verify": ("NAME",),
     "whatif": ("NAME", "--against", "."),
+    "compat": ("NAME", "--against", "spec.json", "--live"),
     "rebuild": ("NAME", "--why", "x"),
     "replay": ("NAME", "--into", "out.avro", "--yes"),
 }  # fmt: skip
@@ -62,6 +65,7 @@ IN_ORDERS = {
     "in.jsonl": "examples/orders.jsonl",
     "buy_stamp": "charge_payment",
     "NoStamp": "PaymentDeclined",
+    "spec.json": "HEAD",
 }
 
 
@@ -73,6 +77,8 @@ def test_with_json_each_prints_one_document_and_nothing_else(
     monkeypatch.chdir(tmp_path)
     project = Troubles(tmp_path, kafka)
     assert project.typed("topics", "apply", project.name)[0] == 0
+    spec = projects.load(project.name, tmp_path).spec
+    (tmp_path / "spec.json").write_text(json.dumps(as_plain(spec)))
     (tmp_path / "in.jsonl").write_text('{"parcel_id": "p-1", "kilos": 1}\n')
     for name, words in TYPED.items():
         arguments = [project.name if word == "NAME" else word for word in words]

@@ -117,6 +117,10 @@ def test_a_lost_log_is_there_again_and_what_was_missing_runs_once(parcels: Sold)
     assert (plan["records"], plan["sagas"]) == (records, LIGHT + HEAVY + LATE)
     assert (plan["effects"], plan["effects_by_step"]) == (LATE, {"buy_stamp": LATE})
     assert by_saga(on_log(parcels.bootstrap, parcels.topic)) == before
+    (written,) = parcels.found("operations", "list", parcels.name)["operations"]
+    assert (written["id"], written["kind"]) == (found["operation"], "replay")
+    assert (written["why"], written["result"]) == ("a test", "done")
+    assert written["counts"]["appended"] == records
 
     again = parcels.replay("--source", "all.avro", "--into", "here")
     assert (again["code"], again["appended"], again["known"]) == (0, 0, records)
@@ -249,7 +253,7 @@ def test_what_says_that_a_record_cannot_be_read_says_where_it_stands_there(
 def test_a_wrong_command_line_is_told(parcels: Sold) -> None:
     parcels.apply()
     for words, says in (
-        (("--into", "here", "--why", "x"), "--into here needs --source"),
+        (("--into", "here"), "--why is empty"),
         (("--into", "here", "--source", "none.avro"), "--why is empty"),
         (("--into", "here", "--source", "none.avro", "--why", "x"), "No such file"),
         (("--into", "127.0.0.1:1", "--login", "none", "--why", "x"), "--login none: No such file"),

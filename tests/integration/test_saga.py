@@ -78,6 +78,45 @@ def test_history_is_the_saga_s_log_with_its_values(parcels: Refusals) -> None:
     assert '{"price": 60}' in out
 
 
+def test_show_at_a_moment_a_place_or_an_event_is_how_it_stood_then(parcels: Refusals) -> None:
+    records = parcels.found("saga", "history", parcels.name, "heavy")["records"]
+    bought, number = records[1], partition_of(b"heavy", 3)
+    for then in (bought["id"], f"{number}/{bought['offset']}"):
+        found = parcels.found("saga", "show", parcels.name, "heavy", "--at", then)
+        assert (found["code"], found["status"]) == (0, "running")
+        assert [event["type"] for event in found["events"]] == ["ParcelSent", "StampBought"]
+        assert [task["step"] for task in found["tasks"]] == ["deliver_parcel"]
+    _, out, _ = parcels.typed("saga", "show", parcels.name, "heavy", "--at", records[-1]["time"])
+    assert "heavy: compensated" in out
+    empty = parcels.found("saga", "history", parcels.name, "empty")["records"][-1]["id"]
+    found = parcels.found("saga", "show", parcels.name, "empty", "--at", empty)
+    assert [each["commands"] for each in found["incidents"]] == [[]]
+
+
+def test_history_explains_what_each_event_did_and_why_a_step_did_not_run(
+    parcels: Refusals,
+) -> None:
+    code, out, _ = parcels.typed("saga", "history", parcels.name, "heavy", "--explain")
+    assert code == 0
+    for line in (
+        "    early -> running: the saga is running; ParcelSent is effective",
+        "    due now: buy_stamp",
+        "    deliver_parcel: lacks StampBought",
+        "    the coordinator says next: RefundStamp",
+        "    failing -> compensated: the saga is compensated; nothing is left to do: the saga "
+        "rests, and keeps the ids of its events alone",
+    ):
+        assert line in out.splitlines()
+    found = parcels.found("saga", "history", parcels.name, "empty", "--explain")
+    last = found["records"][-1]["explained"]
+    assert last["changes"][0] == "buy_stamp gave up at attempt 1: it waits for a person"
+    assert {each["step"]: each["kind"] for each in last["steps"]} == {
+        "buy_stamp": "parked",
+        "deliver_parcel": "lacks",
+        "refund_stamp": "not-asked",
+    }
+
+
 def test_a_value_that_cannot_be_read_is_told(tmp_path: Path, kafka: str) -> None:
     parcels = Refusals(tmp_path, kafka)
     parcels.apply()
@@ -107,6 +146,9 @@ def test_a_saga_that_a_producer_put_elsewhere_is_found_and_told(tmp_path: Path, 
     [
         (("show", "NAME", "nobody"), 1, "has no saga 'nobody'"),
         (("history", "NAME", "nobody"), 1, "has no saga 'nobody'"),
+        (("show", "NAME", "heavy", "--at", "then"), 2, "or the id of one of heavy's events"),
+        (("show", "NAME", "heavy", "--at", "2020-01-01"), 1, "heavy had not begun at 2020-01-01"),
+        (("show", "NAME", "heavy", "--at", "9/1"), 2, "and only there"),
         (("list", "NAME", "--status", "lost"), 2, "lost"),
         (("list", "NAME", "--limit", "0"), 2, "--limit"),
         (("list", "other"), 2, "names no workflow 'other'"),

@@ -25,7 +25,15 @@ from minuet.errors import UsageError
 from minuet.event.record import Record
 from minuet.lint.exploration.moves import SAGA, Who, begin, moves
 from minuet.lint.exploration.states import essence, fork, is_over
-from minuet.spec.model import BreakerSpec, DeadlineSpec, RetryPolicy, Spec, StepSpec, UndoSpec
+from minuet.spec.model import (
+    BreakerSpec,
+    DeadlineSpec,
+    MigrationSpec,
+    RetryPolicy,
+    Spec,
+    StepSpec,
+    UndoSpec,
+)
 from minuet.spec.plain import as_plain, from_plain
 from tests.unit.core.story import HOUR_MS, orders, step
 from tests.unit.description.specs import many, shipped
@@ -270,10 +278,10 @@ def test_no_field_of_a_spec_is_forgotten() -> None:
     other: dict[str, Any] = {
         "key": "id", "partitions": 9, "duplicate_horizon_ms": 1000, "early_ms": 1000,
         "events": (("OrderPlaced", "1"),), "errors": (("builtins.OSError", "retry"),),
-        "breakers": (BreakerSpec("bank", 1),),
+        "breakers": (BreakerSpec("bank", 1),), "migrations": (MigrationSpec("1"),),
     }  # fmt: skip
     told = {"begins", "completes", "pivot", "fails", "undo", "deadlines", "steps", "parallel_undo"}
-    assert {each.name for each in fields(Spec)} == {*other, *told, "name", "version"}
+    assert {each.name for each in fields(Spec)} == {*other, *told, "name", "version", "before"}
     old = replace(OLD, events=(("OrderPlaced", "0"),), breakers=(BreakerSpec("bank"),))
     for name, value in other.items():
         assert differences(old, replace(old, **{name: value})), name

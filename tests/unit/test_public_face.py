@@ -14,6 +14,7 @@ FACE = [
     "Event",
     "Formerly",
     "GiveUp",
+    "Migrate",
     "MinuetError",
     "Pii",
     "Publisher",
@@ -24,6 +25,7 @@ FACE = [
     "Wire",
     "contract",
     "step",
+    "upcast",
 ]
 
 
