@@ -9,7 +9,7 @@ What the recording does not have is said at once, when it is due; nothing is rea
 from __future__ import annotations
 
 from minuet.core.decide import Say, decide
-from minuet.core.due import Slot, deadlines, pending
+from minuet.core.due import FOREVER, Slot, deadlines, pending
 from minuet.core.fold import fold
 from minuet.core.plan import Plan, Role
 from minuet.core.state import Entry, State
@@ -91,7 +91,9 @@ class Course:
         state = self.state
         gone = False
         if self._apart and record.type == "SagaCancelled":
-            gone = state.status.ended or self.plan.spec.pivot in state.events
+            pivot, before = self.plan.spec.pivot, self.recording.records[: self._place]
+            past = pivot in state.events and all(each.type != pivot for each in before)
+            gone = past or state.status.ended
         elif self._apart and record.type == "StepResumed":
             tries = state.tries.get(record.slot)
             gone = tries is None or not tries.parked
@@ -164,8 +166,8 @@ class Course:
 
     def _rejected(self, record: Record) -> None:
         """A value that could not be read; another version may be able to."""
-        about = record.causes[0] if record.causes else ""
-        entry = next((e for e in self.state.entries() if e.id == about), None)
+        offset = record.number(REJECTS) << _APART
+        entry = next((e for e in self.state.entries() if e.offset == offset), None)
         if self._apart and (entry is None or self._reads(entry)):
             self._drop(record)
         else:
@@ -178,13 +180,20 @@ class Course:
         if not self._apart:
             self._feed(record)
             return
-        says = {say.id: say for say in decide(self.plan, self.state, self._now)}
+        name = record.type
+        stands = name in self.plan.deadlines and self._as_planned(name)  # whenever it came
+        says = {s.id: s for s in decide(self.plan, self.state, FOREVER if stands else self._now)}
         if record.id in says:
             self._say(says[record.id], record)
-        elif record.id in self.state.seen:
-            return
+        elif record.id in self._as_recorded or (stands and self._counts(name)):
+            self._feed(record)  # once more, or without effect
         else:
             self._drop(record)
+
+    def _counts(self, deadline: str) -> bool:
+        """Whether a deadline has begun to run, so that its event may come, if only too late."""
+        after = self.plan.deadlines[deadline].after
+        return self.state.status.ended or after in self.state.events
 
     # -- what the recording does not have ---------------------------------------------------------
 
@@ -195,6 +204,8 @@ class Course:
 
     def _one_more(self) -> bool:
         recording = self.recording
+        if recording.rejected and self._waits_for_rejection():
+            return False
         for say in decide(self.plan, self.state, self._now):
             times = say.type in self.plan.deadlines
             moved = times and not self._as_planned(say.type)
@@ -212,6 +223,11 @@ class Course:
             self._do(slot)
             return True
         return False
+
+    def _waits_for_rejection(self) -> bool:
+        """Whether a value that cannot be read here either is found to be so further on."""
+        ahead = {o << _APART for o, place in self.recording.rejected.items() if place > self._place}
+        return any(e.offset in ahead and not self._reads(e) for e in self.state.entries())
 
     @property
     def _over(self) -> bool:

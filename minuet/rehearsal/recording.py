@@ -9,7 +9,7 @@ from minuet.core.due import deadlines, next_timer, pending
 from minuet.core.fold import fold
 from minuet.core.plan import Plan, Role
 from minuet.core.state import COUNTS, Entry, State
-from minuet.event.record import BY, STEP, WORKFLOW_VERSION, Record
+from minuet.event.record import BY, REJECTS, STEP, WORKFLOW_VERSION, Record
 
 Inputs = tuple[str, tuple[tuple[str, str], ...]]
 """A step, and type and digest of each event it ran on."""
@@ -27,6 +27,7 @@ class Recording:
         state: after the last record.
         notes: what each record was counted as; empty for one that had its effect.
         failing: before each record, whether the saga was failing.
+        rejected: offset of a value that cannot be read -> the place of the record that says so.
         digests: id -> digest of the record that counts.
         last_of: id or slot -> the place of the last record of it.
         inputs: the place of a slot's answer -> what its step ran on.
@@ -41,6 +42,7 @@ class Recording:
         self.state = State(records[0].key)
         self.notes: list[str] = []
         self.failing: list[bool] = []
+        self.rejected: dict[int, int] = {}
         self.digests: dict[str, str] = {}
         self.last_of: dict[str, int] = {}
         self.inputs: dict[int, Inputs] = {}
@@ -63,6 +65,8 @@ class Recording:
         fold(self._whole, state, record)
         rose = (name for name in COUNTS if state.counts.get(name, 0) > before.get(name, 0))
         self.notes.append(next(rose, "") if state.counts else "")
+        if REJECTS in record.headers:
+            self.rejected[record.number(REJECTS)] = place
         self.digests.setdefault(record.id, record.digest)
         self._types.setdefault(record.id, record.type)
         self.last_of[record.id] = place

@@ -6,11 +6,26 @@ from collections import Counter
 
 import pytest
 
+from minuet import Event, step
+from minuet.contracts.codec import Codec
+from minuet.contracts.registry import LocalRegistry
+from minuet.core.decide import Say
+from minuet.core.state import Entry, State
+from minuet.engines.compose import Composer
+from minuet.event.record import Record
 from minuet.rehearsal.comparison import Change
+from minuet.rehearsal.course import Course
+from minuet.rehearsal.recording import Recording, outcome
+from minuet.rehearsal.sayings import Sayings
+from minuet.rehearsal.trying import Steps
+from minuet.simulation import begin_events
 from minuet.spec.project import load
+from tests.integration.parcels import ROOT
+from tests.unit.action.situations import SITUATIONS
 from tests.unit.rehearsal.histories import recorded, rehearsed, under_faults
-from tests.unit.rehearsal.loans import Rules, asked, loans
+from tests.unit.rehearsal.loans import LoanAsked, Rules, asked, loans
 
+CODEC = Codec(load("orders", ROOT).models.values(), LocalRegistry())
 ASKED = [asked(n, amount=1_000 + 37 * n, income=13 if n % 9 == 4 else 100) for n in range(60)]
 
 
@@ -69,11 +84,81 @@ def test_a_rule_that_breaks_is_an_incident() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_shipped_workflow_under_faults_differs_in_nothing(seed: int) -> None:
-    from minuet.simulation import begin_events
-    from tests.integration.parcels import ROOT
-
     workflow = load("orders", ROOT)
     events = begin_events(workflow, ROOT / "examples" / "orders.jsonl")
     history = under_faults(workflow, seed, events, 8)
     found = rehearsed(history, workflow, workflow)
     assert {s: one for s, one in found.items() if one.kind or one.unknown} == {}
+
+
+@pytest.mark.parametrize("seed", range(40, 80))
+def test_another_version_that_says_the_same_differs_in_nothing_either(seed: int) -> None:
+    history = under_faults(loans(), seed, ASKED, 8)
+    other = loans(partitions=4)  # another version, so that each record is weighed
+    assert other.spec.version != loans().spec.version
+    found = rehearsed(history, loans(), other)
+    assert found
+    assert {s: one for s, one in found.items() if one.kind or one.unknown} == {}
+
+
+def test_an_earlier_deadline_comes_when_it_is_due() -> None:
+    history = recorded(loans(), ASKED[:5])  # the register takes two seconds
+    found = rehearsed(history, loans(), loans(Rules(within="1s")))
+    for one in found.values():
+        assert one.after == "compensated"
+        assert one.kind == ("outcome" if one.before == "completed" else "events")
+        assert "LoanExpired" in one.new
+        assert one.unknown == {}
+
+
+class LoanSeen(Event):
+    amount: int
+
+
+@step
+def see_loan(asked: LoanAsked) -> LoanSeen:
+    return LoanSeen(amount=asked.amount)
+
+
+def test_a_new_pure_step_says_its_event_in_every_saga_that_comes_to_it() -> None:
+    history = recorded(loans(), ASKED[:5])
+    found = rehearsed(history, loans(), loans(Rules(extra=[see_loan])))
+    differs = {(one.kind, one.new, one.gone) for one in found.values()}
+    assert differs == {("events", ("LoanSeen",), ())}
+    assert {one.before == one.after for one in found.values()} == {True}
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_whatever_persons_did_stands_again(name: str, same: bool) -> None:
+    story = SITUATIONS[name]()
+    recording = Recording(story.plan, list(story.log))
+    outside = Outside(load("orders", ROOT), CODEC)
+    sayings = AsTold(recording, outside, Composer(story.spec, CODEC, lambda: 0))
+    course = Course(recording, story.plan, sayings, same=same)
+    course.go()
+    said = ([r.type for r in course.dropped], [r.type for r in course.added], course.unknown)
+    assert said == ([], [], {})
+    assert outcome(story.plan, course.state) == recording.outcome
+    assert course.state.status is recording.state.status
+
+
+class Outside(Steps):
+    """Steps of which none is pure: a story has no values to run one on."""
+
+    def runs(self, name: str) -> bool:
+        return False
+
+    def reads(self, cause: Entry) -> bool:
+        return False
+
+
+class AsTold(Sayings):
+    """What a coordinator says in a story: of events without values nothing can be copied."""
+
+    def __init__(self, recording: Recording, steps: Steps, composer: Composer) -> None:
+        super().__init__(steps, composer)
+        self._told = {record.id: record for record in recording.records}
+
+    def said(self, say: Say, state: State, now: int) -> Record:
+        return self._told[say.id]
