@@ -30,7 +30,9 @@ COMMANDS = {
     "worker": "Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.",
     "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
     "rebuild": "Drop a workflow's table and make it anew from the log, then verify it.",
-    "replay": ("Replay a stretch of the log: into a file, another cluster, or the log itself."),
+    "replay": (
+        "Replay a stretch of the log: into a file, another cluster, a shadow, or the log itself."
+    ),
     "chaos": "Run a workflow on a real Kafka while workers and broker are killed, and audit it.",
     "simulate": "Run a workflow in virtual time, with faults drawn from a seed, many seeds over.",
     "whatif": (

@@ -12,10 +12,11 @@ from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption
 from minuet.cli.replay_file import into_file
 from minuet.cli.replay_here import rows_anew
 from minuet.cli.replay_log import into_log
+from minuet.cli.replay_shadow import into_shadow
 from minuet.cli.replay_wish import Kind, Wish, kind_of
 from minuet.spec import project as projects
 
-_HELP = """Replay a stretch of the log: into a file, another cluster, or the log itself.
+_HELP = """Replay a stretch of the log: into a file, another cluster, a shadow, or the log itself.
 
 What would be done is told first, and asked for; --yes answers. --from and --to take how long ago \
 (2h), a moment (2026-11-24T10:00:00Z), or offsets (PARTITION/OFFSET,…).
@@ -26,6 +27,9 @@ events decoded as well. The file is there when it is whole.
 --into here is recovery: what --source FILE or HOST:PORT has and the log has not is appended, and \
 a worker runs what then is due. What is on the log already changes nothing. Without --source, rows \
 that are not what the log says are made anew. --into HOST:PORT appends on another cluster.
+
+--into shadow runs the sagas once more on topics of its own, without effects, and says which of \
+them ended otherwise.
 
 For a file, --saga, --event, --where and --limit choose records. For a log they choose sagas, and \
 so does --from: a saga that has such a record is replayed whole, up to --to.
@@ -49,7 +53,7 @@ def register(app: typer.Typer) -> None:
 def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
     into: Annotated[
-        str, typer.Option("--into", help="here, a file, or a cluster.", metavar="WHERE")
+        str, typer.Option("--into", help="here, shadow, a file, a cluster.", metavar="WHERE")
     ],
     begin: Annotated[str, typer.Option("--from", help="Where it begins.", metavar="WHEN")] = "",
     end: Annotated[str, typer.Option("--to", help="Before what it ends.", metavar="WHEN")] = "",
@@ -84,6 +88,10 @@ def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
     by: Annotated[str, typer.Option("--by", help="Who decided; else the system's user.")] = "",
     why: Annotated[str, typer.Option("--why", help="The reason; into a log it is needed.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")] = False,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="In a shadow: steps on simulated resources.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the topics of a shadow.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
@@ -92,13 +100,16 @@ def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
     """Plan, ask, and do it."""
     wish = Wish(
         workflow, into, begin, end, tuple(saga or ()), tuple(event or ()), where, source, rate,
-        limit, login, apply, beside_workers, by, why, dry_run, yes, bootstrap, json, project,
+        limit, login, apply, beside_workers, by, why, dry_run, simulated, keep,
+        yes, bootstrap, json, project,
     )  # fmt: skip
     loaded = projects.load(workflow, project)
     kind = kind_of(into, "--into")
     wish.check_question()
     if kind is Kind.FILE:
         raise typer.Exit(into_file(wish, loaded))
+    if kind is Kind.SHADOW:
+        raise typer.Exit(into_shadow(wish, loaded))
     if kind is Kind.HERE and not source:
         raise typer.Exit(rows_anew(wish, loaded))
     raise typer.Exit(into_log(wish, loaded))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -12,7 +11,7 @@ import typer
 from minuet.cli.anew import person_of
 from minuet.cli.common import print_json
 from minuet.cli.replay_choice import chosen
-from minuet.cli.replay_wish import HERE, Wish, source_of
+from minuet.cli.replay_wish import HERE, Wish, source_of, whole_of
 from minuet.cli.replayed import plan_lines, say
 from minuet.cli.verify import progress_bar
 from minuet.core.plan import compile_plan
@@ -27,7 +26,7 @@ from minuet.operations.journal import Journal, Operation
 from minuet.rebuild import Person
 from minuet.replay.into_log import SETTINGS, Appending, Prefixes, check_partitions
 from minuet.replay.outlook import Choice, Outlook, find_places, outlook
-from minuet.replay.sources import FileSource, LogSource, Source
+from minuet.replay.sources import LogSource, Source
 from minuet.replay.stopping import Stopping
 from minuet.spec.assemble import Workflow
 
@@ -67,7 +66,7 @@ def into_log(wish: Wish, workflow: Workflow) -> int:
     asked = source_of(wish, spec.log_topic)
     check_partitions(asked, spec.partitions, f"{spec.log_topic} at {place.bootstrap}")
     with Stopping().heard() as stopping:
-        job = _Job(wish, workflow, asked, _whole(wish, asked), place, missing, person, stopping)
+        job = _Job(wish, workflow, asked, whole_of(wish, asked), place, missing, person, stopping)
         return _replay(job)
 
 
@@ -139,13 +138,6 @@ def _begun(job: _Job, journal: Journal) -> Operation:
         "sagas": wish.sagas, "events": wish.events, "where": wish.where, "limit": wish.limit,
     }  # fmt: skip
     return journal.begin("replay", job.person.by, job.person.why, asked)
-
-
-def _whole(wish: Wish, asked: Source) -> Source:
-    """What is replayed of a saga: all of it up to --to."""
-    if isinstance(asked, LogSource):
-        return asked.from_beginning()
-    return FileSource(Path(wish.source), None, wish.bounds[1])
 
 
 def _log(job: _Job) -> LogSource | None:

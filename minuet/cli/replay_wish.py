@@ -27,7 +27,7 @@ from minuet.where import Wheres
 if TYPE_CHECKING:
     from minuet.spec.assemble import Workflow
 
-HERE = "here"
+HERE, SHADOW = "here", "shadow"
 _ADDRESS = re.compile(r"[^/\s]+:\d+(,[^/\s]+:\d+)*")
 
 
@@ -37,6 +37,7 @@ class Kind(Enum):
     HERE = "here"
     FILE = "file"
     CLUSTER = "cluster"
+    SHADOW = "shadow"
 
 
 def kind_of(place: str, option: str) -> Kind:
@@ -47,11 +48,13 @@ def kind_of(place: str, option: str) -> Kind:
     """
     if place == HERE and option == "--into":
         return Kind.HERE
+    if place == SHADOW and option == "--into":
+        return Kind.SHADOW
     if place.endswith(FORMATS):
         return Kind.FILE
     if _ADDRESS.fullmatch(place):
         return Kind.CLUSTER
-    here = "here, " if option == "--into" else ""
+    here = "here, shadow, " if option == "--into" else ""
     message = f"{option} {place}: say {here}a file that ends in .avro or .jsonl, or HOST:PORT"
     raise UsageError(message)
 
@@ -76,6 +79,8 @@ class Wish:
     by: str
     why: str
     dry_run: bool
+    simulated: bool
+    keep: bool
     yes: bool
     bootstrap: str
     json: bool
@@ -170,6 +175,13 @@ def source_of(wish: Wish, topic: str, resumed: Span | None = None) -> Source:
     place = wish.other(wish.source) if wish.source else wish.place()
     asked = resumed or span(place, topic, begin, end)
     return LogSource(place, topic, asked, len(watermarks(place, topic)))
+
+
+def whole_of(wish: Wish, asked: Source) -> Source:
+    """What is replayed of a saga, wherever --from is: all of it up to --to."""
+    if isinstance(asked, LogSource):
+        return asked.from_beginning()
+    return FileSource(Path(wish.source), None, wish.bounds[1])
 
 
 def _options(file: Path) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
+from confluent_kafka import Message
+
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
 
@@ -46,11 +48,16 @@ def kept_snapshot(
         UsageError: there is no such topic.
     """
     for message in snapshot(connection, topic, start, until):
-        yield Kept(
-            message.partition() or 0,
-            message.offset() or 0,
-            message.timestamp()[1],
-            message.key(),
-            message.value(),
-            cast("HeaderList", message.headers() or []),
-        )
+        yield kept_of(message)
+
+
+def kept_of(message: Message) -> Kept:
+    """A message as it is."""
+    return Kept(
+        message.partition() or 0,
+        message.offset() or 0,
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        cast("HeaderList", message.headers() or []),
+    )

@@ -126,6 +126,21 @@ def apply(connection: Connection, plans: Sequence[TopicPlan]) -> list[Difference
     return todo
 
 
+def delete(connection: Connection, spec: Spec) -> None:
+    """Delete a workflow's topics that are there, and all that stands on them; not the schemas.
+
+    Raises:
+        BrokerError: the broker cannot be reached, or refuses.
+    """
+    there = connection.reach().topics
+    names = [p.name for p in plan(spec) if p.name in there and p.name != SCHEMA_TOPIC]
+    if not names:
+        return
+    admin = connection.admin()
+    for name, future in admin.delete_topics(names, request_timeout=_REQUEST_S).items():
+        _done(connection, future, f"topic {name}", unless=KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
 def check(connection: Connection, spec: Spec) -> None:
     """Make sure, before work starts, that a workflow's topics keep its promises.
 

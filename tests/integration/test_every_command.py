@@ -44,6 +44,8 @@ TYPED = {
     "incidents show": ("NAME", "p-1"),
     "dead-letters list": ("NAME",),
     "dead-letters show": ("NAME", "0/0"),
+    "dead-letters redrive": ("NAME", "--why", "x", "--yes"),
+    "dead-letters discard": ("NAME", "--why", "x", "--yes"),
     "operations list": ("NAME",),
     "operations show": ("NAME", "0"),
     "verify": ("NAME",),

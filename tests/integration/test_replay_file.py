@@ -118,7 +118,7 @@ def test_it_asks_and_without_a_terminal_says_so(parcels: Parcels) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--into", "away"), "--into away: say here, a file that ends in .avro or .jsonl, or HOST"),
+        (("--into", "away"), "--into away: say here, shadow, a file that ends in .avro or .jsonl"),
         (("--into", "x.avro", "--source", "y.avro"), "y.avro: No such file or directory"),
         (("--into", "x.avro", "--source", "here"), "--source here: say a file that ends in"),
         (("--into", "x.avro", "--from", "soon"), "--from soon: say a length of time such as 2h"),

@@ -1,0 +1,218 @@
+"""`minuet replay --into shadow`: sagas run again beside the real ones, without effects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, cast
+from uuid import uuid4
+
+import typer
+
+from minuet.cli.common import print_json
+from minuet.cli.outside import from_outside
+from minuet.cli.plain import plain, short
+from minuet.cli.replay_choice import chosen
+from minuet.cli.replay_wish import Wish, source_of, whole_of
+from minuet.cli.verify import progress_bar
+from minuet.contracts.codec import Codec
+from minuet.core.plan import compile_plan
+from minuet.engines.loop import Loop
+from minuet.engines.worker import Assignment, run
+from minuet.errors import MinuetError
+from minuet.event.record import TYPE
+from minuet.kafka import topics
+from minuet.kafka.connection import Connection
+from minuet.kafka.following import follow
+from minuet.kafka.kept import Kept, kept_of
+from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.writer import Writer
+from minuet.replay import fates
+from minuet.replay.fates import Fates
+from minuet.replay.into_log import SETTINGS, Appending, Known, Prefixes, check_partitions
+from minuet.replay.shadow import Recorded, shadow_of
+from minuet.replay.sources import Source, SourceSchemas
+from minuet.replay.stopping import Stopping
+from minuet.spec.assemble import Workflow
+
+_STALLED_S = 60.0  # without any record, while something is due
+_SHOWN_MOST = 10
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What was recorded: all of it to answer from, what came from outside, and how it ended."""
+
+    recorded: Recorded
+    given: list[Kept]
+    fates: Fates
+
+
+def into_shadow(wish: Wish, workflow: Workflow) -> int:
+    """Plan, ask, run it, and compare; return the exit code."""
+    spec = workflow.spec
+    place = wish.place()
+    if wish.simulated:
+        workflow.check_form("simulated")
+    asked = source_of(wish, spec.log_topic)
+    check_partitions(asked, spec.partitions, spec.name)
+    with Stopping().heard() as stopping:
+        choice = chosen(wish, workflow, asked, stopping)
+        source = whole_of(wish, asked)
+        past = _past(wish, workflow, source, stopping.until(choice.of(source.records())))
+        if stopping.code:
+            return _end(wish, {"stopped": "interrupted"}, stopping.code)
+    plan = _plan(workflow, source, past)
+    for line in _plan_lines(plan, wish):
+        typer.echo(line, err=wish.json or not wish.dry_run)
+    if wish.dry_run or not past.given:
+        return _end(wish, {"plan": plan, "stopped": ""}, 0)
+    if not wish.agreed(f"Run {plan['sagas']:,} sagas in a shadow?"):
+        return _end(wish, {"plan": plan, "stopped": "not wanted"}, 1)
+    shadow = shadow_of(workflow, uuid4().hex[:6], None if wish.simulated else past.recorded)
+    topics.apply(place, topics.plan(shadow.spec))
+    try:
+        return _run(wish, (place, shadow, source, past), plan)
+    finally:
+        if not wish.keep:
+            topics.delete(place, shadow.spec)
+
+
+def _run(
+    wish: Wish, parts: tuple[Connection, Workflow, Source, _Past], plan: dict[str, Any]
+) -> int:
+    place, shadow, source, past = parts
+    began = monotonic()
+    writer = Writer(place, shadow.spec.log_topic, **SETTINGS)
+    prefixes = Prefixes(source, TopicRegistry(place))
+    appending = Appending(Known(), prefixes, writer, wish.rate)
+    with Stopping().heard() as stopping:
+        appending.run(iter(past.given), stopping, len(past.given), lambda _done, _of: None)
+    if appending.tally.failed:
+        raise MinuetError(appending.tally.failed)
+    there = Fates(compile_plan(shadow.spec))
+    waited = {each.key or b"" for each in past.given}
+    assignment = Assignment(form="simulated" if wish.simulated else "real")
+    with progress_bar("running", quiet=wish.json) as show:
+        heard = asyncio.run(_worked(shadow, place, assignment, _Watch(there, waited, show)))
+    counts, differ = fates.compare(past.fates, there)
+    result = {
+        "plan": plan, "shadow": shadow.spec.name, "kept": wish.keep, **counts,
+        "differ": fates.plain(differ), "seconds": round(monotonic() - began, 3),
+        "stopped": "interrupted" if heard else "",
+    }  # fmt: skip
+    if not wish.json:
+        for line in _report(result, counts):
+            typer.echo(line)
+    return _end(wish, result, 130 if heard else 0)
+
+
+@dataclass
+class _Watch:
+    """Follows a shadow until nothing is due in it."""
+
+    there: Fates
+    waited: set[bytes]
+    show: Any
+
+    def until_rest(self, place: Connection, topic: str, partitions: int) -> Iterator[bool]:
+        """Whether all rests, after each look."""
+        heard, all = monotonic(), len(self.waited)
+        for messages in follow(place, topic, dict.fromkeys(range(partitions), 0)):
+            if messages:
+                heard = monotonic()
+            for message in messages:
+                saga = self.there.take(kept_of(message))
+                if saga and self.there.of[saga].rests:
+                    self.waited.discard(saga.encode())
+                elif saga:
+                    self.waited.add(saga.encode())
+            self.show(all - len(self.waited), all)
+            yield not self.waited or monotonic() - heard > _STALLED_S
+
+
+async def _worked(
+    shadow: Workflow, place: Connection, assignment: Assignment, watch: _Watch
+) -> bool:
+    """Run a worker until all rests; whether it was interrupted."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def look(loop: Loop) -> None:
+        spec = shadow.spec
+        looks = watch.until_rest(place, spec.log_topic, spec.partitions)
+        while not await asyncio.to_thread(next, looks):
+            pass
+        cast(Any, looks).close()
+        await loop.stop()
+
+    def ready(loop: Loop) -> None:
+        tasks.append(asyncio.ensure_future(look(loop)))
+
+    heard = await run(shadow, place, assignment, ready=ready)
+    for task in tasks:
+        task.cancel()
+    return heard is not None
+
+
+def _past(wish: Wish, workflow: Workflow, source: Source, records: Iterator[Kept]) -> _Past:
+    codec = Codec(workflow.models.values(), SourceSchemas(source))
+    past = _Past(Recorded(codec.decode), [], Fates(compile_plan(workflow.spec)))
+    outside = {name.encode() for name in from_outside(workflow)}
+    with progress_bar("looking", quiet=wish.json) as show:
+        for number, record in enumerate(records):
+            if number % 2_000 == 0:
+                show(number, source.most)
+            past.recorded.take(record)
+            if past.fates.take(record) and record.header(TYPE) in outside:
+                past.given.append(record)
+    return past
+
+
+def _plan(workflow: Workflow, source: Source, past: _Past) -> dict[str, Any]:
+    spec = workflow.spec
+    return {
+        "source": source.name, "into": "shadow", "records": len(past.given),
+        "sagas": len({each.key for each in past.given}),
+        "types": dict(Counter(each.header(TYPE).decode() for each in past.given)),
+        "really_run": sorted(each.name for each in spec.steps if not each.resources),
+        "recorded": sorted(each.name for each in spec.steps if each.resources), "effects": 0,
+    }  # fmt: skip
+
+
+def _plan_lines(plan: dict[str, Any], wish: Wish) -> Iterator[str]:
+    yield f"replay {plain(plan['source'])} into a shadow"
+    yield f"  {plan['records']:,} events from outside, of {plan['sagas']:,} sagas"
+    yield from (f"  {count:,} {plain(name)}" for name, count in plan["types"].items())
+    how = (
+        "run on simulated resources" if wish.simulated else "say what they said, if asked the same"
+    )
+    yield f"  pure steps really run: {', '.join(plan['really_run']) or 'none'}"
+    yield f"  steps with resources {how}: {', '.join(plan['recorded']) or 'none'}"
+    yield "  no effect can run"
+
+
+def _report(result: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
+    for one in result["differ"][:_SHOWN_MOST]:
+        changed = [*(f"+{each}" for each in one["more"]), *(f"-{each}" for each in one["less"])]
+        why = f": {short(one['why'])}" if one["why"] else ""
+        line = f"{one['here']} here, {one['shadow']} there  {' '.join(changed)}"
+        yield f"  {plain(one['saga'])}  {line.strip()}{why}"
+    if len(result["differ"]) > _SHOWN_MOST:
+        yield f"  and {len(result['differ']) - _SHOWN_MOST:,} more; --json has all"
+    yield (
+        f"{counts['same']:,} sagas ended as here, {counts['different']:,} otherwise, "
+        f"{counts['unknown']:,} are unknown ({result['seconds']:.1f} s)"
+    )
+    if result["kept"]:
+        yield f"its topics are kept: {result['shadow']}.…"
+
+
+def _end(wish: Wish, result: dict[str, Any], code: int) -> int:
+    if result["stopped"] and not wish.json:
+        typer.echo(f"stopped: {result['stopped']}", err=True)
+    if wish.json:
+        print_json({"workflow": wish.workflow, **result})
+    return code

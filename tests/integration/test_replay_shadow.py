@@ -1,0 +1,85 @@
+"""`minuet replay --into shadow`: what would end otherwise, found without an effect."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minuet.kafka.connection import Connection
+from minuet.kafka.offsets import watermarks
+from tests.integration.test_replay_log import HEAVY, LATE, LIGHT, Sold
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(scope="module")
+def parcels(tmp_path_factory: pytest.TempPathFactory, kafka: str) -> Sold:
+    project = Sold(tmp_path_factory.mktemp("parcels"), kafka)
+    project.run_some()
+    return project
+
+
+def shadow(parcels: Sold, *words: str) -> Any:
+    """Run one in a process of its own, which reads the workflow as it is written now."""
+    command = ("replay", parcels.name, "--into", "shadow", "--yes", "--json")
+    code, out, errors = parcels.run(*command, *words)
+    assert out, errors
+    return {"code": code, **json.loads(out)}
+
+
+def mine(parcels: Sold) -> set[str]:
+    names = Connection(parcels.bootstrap).reach().topics
+    return {name for name in names if name.startswith(f"{parcels.name}.shadow-")}
+
+
+def test_unchanged_all_ends_as_it_did_and_what_was_not_recorded_is_unknown(parcels: Sold) -> None:
+    sold, ends = parcels.sold(), watermarks(Connection(parcels.bootstrap), parcels.topic)
+    found = shadow(parcels)
+    assert (found["code"], found["stopped"]) == (0, ""), found
+    assert (found["same"], found["different"], found["unknown"]) == (LIGHT + HEAVY, 0, LATE)
+    assert {each["saga"] for each in found["differ"]} == {f"late-{n}" for n in range(LATE)}
+    assert all("the log has no answer of buy_stamp" in each["why"] for each in found["differ"])
+    assert found["plan"]["recorded"] == ["buy_stamp"]
+    assert parcels.sold() == sold
+    assert watermarks(Connection(parcels.bootstrap), parcels.topic) == ends
+    assert mine(parcels) == set()
+
+
+def test_a_changed_rule_is_found_for_exactly_the_sagas_that_it_touches(parcels: Sold) -> None:
+    sold = parcels.sold()
+    written = parcels._module.read_text()
+    parcels._module.write_text(written.replace("sent.kilos > 10", "sent.kilos > 2"))
+    try:
+        found = shadow(parcels, "--keep", "--event", "SagaCompleted", "--event", "SagaCompensated")
+    finally:
+        parcels._module.write_text(written)
+    assert (found["same"], found["different"], found["unknown"]) == (HEAVY, LIGHT, 0)
+    assert {each["saga"] for each in found["differ"]} == {f"light-{n}" for n in range(LIGHT)}
+    one = found["differ"][0]
+    assert (one["here"], one["shadow"]) == ("completed", "compensated")
+    assert (one["more"], one["less"]) == (
+        ["ParcelRefused", "RefundStamp", "StampRefunded"], ["ParcelArrived"]
+    )  # fmt: skip
+    assert parcels.sold() == sold
+    assert f"{found['shadow']}.events" in mine(parcels)
+
+
+def test_what_is_asked_otherwise_is_unknown_but_not_with_simulated_resources(
+    parcels: Sold, tmp_path: Path
+) -> None:
+    found = shadow(parcels, "--simulated", "--saga", "late-0")
+    assert found["code"] == 0
+    assert [each["shadow"] for each in found["differ"]] == ["completed"]
+    code, out, errors = parcels.typed(
+        "replay", parcels.name, "--into", "shadow", "--saga", "light-1", "--dry-run"
+    )
+    assert code == 0, errors
+    assert "1 events from outside, of 1 sagas" in out
+    assert "no effect can run" in out
+    code, _, errors = parcels.typed(
+        "replay", parcels.name, "--into", "shadow", "--saga", "none", "--yes"
+    )
+    assert (code, "there is no saga 'none'" in errors) == (2, True)
