@@ -24,7 +24,7 @@ def answer(view: View, wish: Answer) -> Decision:
         for slot in slots
         if wish.event in slot.step.spec.says
     }
-    deeds |= {e.id: _replacing(view, e) for e in entries if e.type == wish.event}
+    deeds |= {e.id: replacing(view, e) for e in entries if e.type == wish.event}
     if len(deeds) > 1:
         return Which(tuple(Choice(name, deed.about) for name, deed in deeds.items()))
     if deeds:
@@ -45,7 +45,7 @@ def _in_its_place(slot: Slot, event_type: str) -> Deed:
     )
 
 
-def _replacing(view: View, entry: Entry) -> Deed:
+def replacing(view: View, entry: Entry) -> Deed:
     """Give the event at its place a readable value; slot and step are those it was said with."""
     said = view.with_id(entry.id)
     step = said.text(STEP) if said is not None else view.rules.said_by.get(entry.type, "")

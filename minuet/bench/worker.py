@@ -68,7 +68,7 @@ async def _run(job: Job, state: Path) -> None:
         tasks.append(asyncio.ensure_future(_tell(loop)))
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _stop_at_end, loop, tasks)
 
-    options = Options(in_flight=job.in_flight)
+    options = Options(in_flight=job.in_flight, guarantee=job.workload.guarantee)
     assignment = Assignment(form="simulated", options=options, state=state)
     workflow = job.workload.on(job.topics)
     await run(workflow, Connection(job.bootstrap, job.options), assignment, ready=ready)

@@ -21,6 +21,7 @@ from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.kafka.connection import Connection
 from minuet.saga import Saga
+from minuet.settings.worker import Guarantee
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
@@ -39,6 +40,7 @@ class Workload:
         wait_ms: how long every step waits before it answers.
         slow_saga: the saga whose first step waits `slow_ms` instead.
         noted: a file to which each run of a step adds a line, `NOTE` bytes long; empty for none.
+        guarantee: how its workers write.
     """
 
     workflow: str = REFERENCE
@@ -48,6 +50,7 @@ class Workload:
     slow_saga: str = ""
     slow_ms: int = 0
     noted: str = ""
+    guarantee: Guarantee = "at-least-once"
 
     def on(self, topics: str) -> Workflow:
         """Return the workflow on topics of that name."""

@@ -74,9 +74,9 @@ class Crew:
         return frozen
 
     def grow(self, seconds: float) -> str:
-        """Start one more, which stops again so much later."""
+        """Start one more, which stops again so long after it is ready."""
         name = self._hire()
-        self._after(seconds, lambda: self._retire(name))
+        self._after(0.0, partial(self._stay, name, seconds))
         return name
 
     def storm(self, seconds: float) -> str:
@@ -121,12 +121,15 @@ class Crew:
 
     def heal(self) -> None:
         """Undo at once what was to be undone later."""
-        for _, what in self._later:
+        later, self._later = self._later, []
+        for _, what in later:
             what()
         self._later.clear()
         if self._storm:
             self._have(self._storm[-1])
             self._storm.clear()
+        for name in tuple(self._extras):
+            self._retire(name)
 
     def stop(self) -> None:
         """Stop all of them cleanly.
@@ -163,6 +166,13 @@ class Crew:
         self._start(name)
         self._extras.add(name)
         return name
+
+    def _stay(self, name: str, seconds: float) -> None:
+        """Have one more stop in a while, if it is ready; on a busy machine that takes its time."""
+        if name in self._extras:
+            ready = self._pid(name)
+            what = partial(self._retire, name) if ready else partial(self._stay, name, seconds)
+            self._after(seconds if ready else 0.0, what)
 
     def _retire(self, name: str) -> None:
         if name in self._extras:

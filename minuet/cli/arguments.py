@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 _SAGAS_MOST = 50
 _ROWS_MOST = 20_000  # of the table, read for one Tab
+
+
+class GuaranteeName(StrEnum):
+    """What may be typed behind --guarantee."""
+
+    AT_LEAST_ONCE = "at-least-once"
+    TRANSACTIONAL = "transactional"
+
 
 Offers = Callable[[typer.Context, str], list[str]]
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from minuet.cli.arguments import GuaranteeName
 from minuet.cli.common import JsonOption, ProjectOption, connection, print_json, project_folder
 from minuet.cli.dev import progress_bar
 from minuet.errors import UsageError
@@ -84,6 +85,9 @@ def bench(  # noqa: PLR0913  (Typer wants a parameter for each option)
         Path | None,
         typer.Option(help="Its begin events, as JSON lines; else examples/WORKFLOW.jsonl."),
     ] = None,
+    guarantee: Annotated[
+        GuaranteeName, typer.Option("--guarantee", help="How the worker writes.")
+    ] = GuaranteeName.AT_LEAST_ONCE,
     live: Annotated[int, typer.Option(min=0, help="Restore so many live sagas.")] = 0,
     ended: Annotated[int, typer.Option(min=0, help="And so many that ended.")] = 0,
     parallel: Annotated[
@@ -110,10 +114,15 @@ def bench(  # noqa: PLR0913  (Typer wants a parameter for each option)
             "--live/--ended, --parallel, --slow and --repeats are benches of their own: take one"
         )
         raise UsageError(message)
+    if guarantee is not GuaranteeName.AT_LEAST_ONCE and (
+        live or ended or parallel or slow or repeats
+    ):
+        message = "--guarantee is for throughput and latency: leave the other benches out"
+        raise UsageError(message)
     folder = project_folder(project)
     events = file or folder / "examples" / f"{workflow}.jsonl"
     size = Size(sagas, runs, one_by_one, rate, open_loop)
-    workload = Workload(workflow, str(project or ""), str(events))
+    workload = Workload(workflow, str(project or ""), str(events), guarantee=guarantee.value)
     wish = _Wish(workload, size, live, ended, parallel, slow, repeats)
     other = connection(bootstrap, project) if bootstrap else None
     with _place(other, folder) as place, _stages() as stage:

@@ -1,4 +1,4 @@
-"""`minuet dead-letters list|show`: what could not be handled, and its bytes."""
+"""`minuet dead-letters`: what could not be handled, its bytes, and what is done about it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,38 @@ from typing import Annotated, Any
 
 import typer
 
-from minuet.cli.arguments import WorkflowArgument, offer_sagas, offer_steps
+from minuet.cli import dead_letters_discard, dead_letters_files, dead_letters_redrive
+from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.letter_filters import (
+    CategoryOption,
+    ExceptionOption,
+    Filters,
+    HeaderOption,
+    SagaOption,
+    SinceOption,
+    StepOption,
+    UntilOption,
+    WhereOption,
+    asked,
+)
 from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
 from minuet.errors import UsageError
 from minuet.event.record import SCHEMA_PREFIX
-from minuet.inspection.letters import Found, Letter, Wanted, find, letters
+from minuet.inspection.letters import Letter, chain, find
 from minuet.inspection.sandbox import Decoded, decode
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
-from minuet.kafka.spans import moment
+from minuet.redrive.listing import Listed, listed
 from minuet.spec import project as projects
 
 _LIST = """List dead letters, the youngest first: records that could not be handled.
 
---since takes a length of time (2h: not older than that) or a moment (2026-11-24T10:00:00Z).
+Those about which nothing is to be done any more are hidden: redriven, answered, discarded, or of \
+a saga that is over. --since and --until take a length of time (2h: not older than that) or a \
+moment (2026-11-24T10:00:00Z).
 
 Example: minuet dead-letters list orders --step charge_payment --since 2h
 """
@@ -46,30 +61,36 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Records that could not be handled.", no_args_is_help=True)
     group.command("list", help=_LIST)(list_letters)
     group.command("show", help=_SHOW)(show)
+    group.command("redrive", help=dead_letters_redrive.HELP)(dead_letters_redrive.redrive_letters)
+    group.command("discard", help=dead_letters_discard.HELP)(dead_letters_discard.discard)
+    group.command("export", help=dead_letters_files.EXPORT)(dead_letters_files.export)
+    group.command("import", help=dead_letters_files.IMPORT)(dead_letters_files.import_letters)
     app.add_typer(group, name="dead-letters")
 
 
 def list_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
-    step: Annotated[
-        str, typer.Option("--step", help="Only of this step.", autocompletion=offer_steps)
-    ] = "",
-    category: Annotated[str, typer.Option("--category", help="Only of this category.")] = "",
-    saga: Annotated[
-        str, typer.Option("--saga", help="Only of this saga.", autocompletion=offer_sagas)
-    ] = "",
-    since: Annotated[str, typer.Option("--since", help="Not older: 2h, or a moment.")] = "",
+    step: StepOption = "",
+    category: CategoryOption = "",
+    saga: SagaOption = "",
+    exception: ExceptionOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+    header: HeaderOption = None,
+    where: WhereOption = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="Those too about which nothing is to be done any more.")
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 20,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
     """Print the youngest dead letters."""
-    begin = moment(since, "--since")
-    wanted = Wanted(step, category, saga, begin.ms if begin else 0, limit)
-    spec = projects.load(workflow, project).spec
+    filters = Filters(step, category, saga, exception, since, until, header, where)
+    order = asked(workflow, filters, bootstrap, project, limit)
     with progress_bar("reading dead letters", quiet=json) as bar:
-        found = letters(connection(bootstrap, project), spec, wanted, bar)
+        found = listed(order.desk, order.wanted, bar, every=every)
     if json:
         print_json(_as_dict(found))
         return
@@ -92,13 +113,15 @@ def show(
     place = connection(bootstrap, project)
     with progress_bar("looking for it", quiet=json) as bar:
         found = find(place, spec, letter, bar)
+        earlier = chain(place, spec, found, bar)
     if raw is not None:
         _write(raw, found.value)
     decoded = _decoded(place, found)
     if json:
-        print_json({**_letter(found), **_bytes(found), **asdict(decoded)})
+        history = [_letter(each) for each in earlier]
+        print_json({**_letter(found), **_bytes(found), **asdict(decoded), "history": history})
         return
-    for line in _whole(found, decoded):
+    for line in (*_whole(found, decoded), *_history(earlier)):
         typer.echo(line)
     if raw is not None:
         typer.echo(f"{found.size:,} bytes written to {raw}")
@@ -123,7 +146,7 @@ def _decoded(place: Connection, letter: Letter) -> Decoded:
     return decode(schema.text, letter.value)
 
 
-def _as_dict(found: Found) -> dict[str, Any]:
+def _as_dict(found: Listed) -> dict[str, Any]:
     counts = [
         {"category": category, "step": step, "count": count}
         for (category, step), count in found.counts.items()
@@ -131,13 +154,13 @@ def _as_dict(found: Found) -> dict[str, Any]:
     return {
         "found": found.total,
         "counts": counts,
-        "letters": [_letter(each) for each in found.letters],
+        "letters": [{**_letter(each), "fate": fate} for each, fate in found.letters],
     }
 
 
 def _letter(letter: Letter) -> dict[str, Any]:
     plain = asdict(letter)
-    for name in ("key", "value", "headers"):
+    for name in ("key", "value", "headers", "at_ms"):
         del plain[name]
     return plain
 
@@ -151,8 +174,8 @@ def _bytes(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _lines(workflow: str, found: Found) -> Iterator[str]:
-    names = ("letter", "at", "saga", "category", "step", "attempt", "error")
+def _lines(workflow: str, found: Listed) -> Iterator[str]:
+    names = ("letter", "at", "saga", "category", "step", "attempt", "fate", "error")
     rows = [
         (
             f"{e.partition}/{e.offset}",
@@ -161,9 +184,10 @@ def _lines(workflow: str, found: Found) -> Iterator[str]:
             e.category,
             e.step,
             e.attempt,
+            short(fate),
             short(e.error),
         )
-        for e in found.letters
+        for e, fate in found.letters
     ]
     yield from columns(names, rows) if rows else ()
     if len(found.letters) < found.total:
@@ -177,7 +201,7 @@ def _lines(workflow: str, found: Found) -> Iterator[str]:
 def _whole(letter: Letter, decoded: Decoded) -> Iterator[str]:
     yield f"dead letter {letter.id} at partition {letter.partition}, offset {letter.offset}"
     for name in ("at", "saga", "category", "error", "step", "slot", "attempt", "type", "event",
-                 "source", "source_at", "left_out"):  # fmt: skip
+                 "source", "source_at", "left_out", "earlier"):  # fmt: skip
         value = getattr(letter, name)
         if value:
             yield f"  {name.replace('_', ' '):<9}  {plain(str(value))}"
@@ -192,6 +216,14 @@ def _whole(letter: Letter, decoded: Decoded) -> Iterator[str]:
     yield from (f"  {line}" for line in _hex(letter.value[:_HEX_MOST]))
     if letter.size > _HEX_MOST:
         yield f"  and {letter.size - _HEX_MOST:,} more; --raw FILE writes them all"
+
+
+def _history(earlier: list[Letter]) -> Iterator[str]:
+    """What the same step failed of before, the youngest first."""
+    for each in earlier:
+        place = f"{each.partition}/{each.offset}"
+        yield f"before that, letter {place} at {each.at}, attempt {each.attempt}"
+        yield f"  {each.category}: {plain(each.error)}"
 
 
 def _hex(value: bytes) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import time
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Annotated
 import typer
 
 from minuet.action.act import Desk, settled
-from minuet.action.compose import Person
 from minuet.action.possible import decide
 from minuet.action.wish import Answer, Cancel, Deed, Redo, Resume, Skip, Which, Wish
 from minuet.cli.arguments import SagaArgument, WorkflowArgument, offer_said, offer_steps
@@ -26,6 +24,8 @@ from minuet.cli.common import (
     print_json,
 )
 from minuet.cli.outcomes import as_dict, lines
+from minuet.cli.person import ByOption, WhyOption, YesOption
+from minuet.cli.person import person as person_of
 from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
@@ -65,10 +65,6 @@ _REDO = f"""Begin a new round of a compensated saga: every step runs anew, under
 {_ENDS}Example: minuet saga redo orders order-0001 --why "the goods are there now"
 """
 
-_Why = Annotated[str, typer.Option("--why", help="The reason; it stands in the log.")]
-_By = Annotated[str, typer.Option("--by", help="Who decided; else the system's user.")]
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
-
 
 @dataclass(frozen=True)
 class _Order:
@@ -96,12 +92,12 @@ def register(group: typer.Typer) -> None:
 def resume(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
     saga: SagaArgument,
-    why: _Why,
+    why: WhyOption,
     step: Annotated[
         str,
         typer.Option("--step", help="Which, if several are parked.", autocompletion=offer_steps),
     ] = "",
-    by: _By = "",
+    by: ByOption = "",
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -119,7 +115,7 @@ def answer(  # noqa: PLR0913  (Typer wants a parameter for each option)
     event: Annotated[
         str, typer.Argument(help="The type of event that it says.", autocompletion=offer_said)
     ],
-    why: _Why,
+    why: WhyOption,
     data: Annotated[str, typer.Option("--data", help="The event as JSON.", metavar="JSON")] = "",
     json_file: Annotated[
         Path | None,
@@ -127,8 +123,8 @@ def answer(  # noqa: PLR0913  (Typer wants a parameter for each option)
             "--json-file", help="The same in a file; - is standard input.", metavar="FILE"
         ),
     ] = None,
-    by: _By = "",
-    yes: _Yes = False,
+    by: ByOption = "",
+    yes: YesOption = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -141,12 +137,12 @@ def answer(  # noqa: PLR0913  (Typer wants a parameter for each option)
 def skip(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
     saga: SagaArgument,
-    why: _Why,
+    why: WhyOption,
     of: Annotated[
         str,
         typer.Option("--of", help="The step or event that is skipped.", autocompletion=offer_steps),
     ] = "",
-    by: _By = "",
+    by: ByOption = "",
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -158,9 +154,9 @@ def skip(  # noqa: PLR0913  (Typer wants a parameter for each option)
 def cancel(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
     saga: SagaArgument,
-    why: _Why,
-    by: _By = "",
-    yes: _Yes = False,
+    why: WhyOption,
+    by: ByOption = "",
+    yes: YesOption = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -172,9 +168,9 @@ def cancel(  # noqa: PLR0913  (Typer wants a parameter for each option)
 def redo(  # noqa: PLR0913  (Typer wants a parameter for each option)
     workflow: WorkflowArgument,
     saga: SagaArgument,
-    why: _Why,
-    by: _By = "",
-    yes: _Yes = False,
+    why: WhyOption,
+    by: ByOption = "",
+    yes: YesOption = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -185,7 +181,7 @@ def redo(  # noqa: PLR0913  (Typer wants a parameter for each option)
 
 def _carry_out(order: _Order, wish: Wish, text: bytes = b"") -> None:
     """Look, ask, act, and print what came of it."""
-    person = _person(order)
+    person = person_of(order.by, order.why)
     loaded = projects.load(order.workflow, order.project)
     place = connection(order.bootstrap, order.project)
     codec = Codec(loaded.models.values(), TopicRegistry(place))
@@ -211,20 +207,6 @@ def _carry_out(order: _Order, wish: Wish, text: bytes = b"") -> None:
             typer.echo(line, err=not outcome.is_done)
     if not outcome.is_done:
         raise typer.Exit(1)
-
-
-def _person(order: _Order) -> Person:
-    if not order.why.strip():
-        message = "--why is empty: say why, for whoever reads the log"
-        raise UsageError(message)
-    by = order.by
-    if not by:
-        try:
-            by = getpass.getuser()
-        except (KeyError, OSError):
-            message = "this system user has no name: say who decided, with --by NAME"
-            raise UsageError(message) from None
-    return Person(by, order.why)
 
 
 def _text(data: str, file: Path | None) -> bytes:

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from minuet.cli.arguments import WorkflowArgument, offer_units
+from minuet.cli.arguments import GuaranteeName, WorkflowArgument, offer_units
 from minuet.cli.common import (
     BootstrapOption,
     JsonOption,
@@ -47,7 +47,13 @@ parked, and everything else goes on.
 Exit 0 after SIGTERM, 130 after Ctrl-C, 1 when Kafka went away for good or a worker died too \
 often, or the workflow breaks a rule of `minuet lint`, 2 when something is set wrong.
 
-Example: minuet worker orders --simulated --processes 2 --http 9100
+With --guarantee transactional what it writes goes into Kafka transactions: nothing stands on the \
+log of a worker that has lost its partitions. It is slower, and readers wait for it.
+
+\b
+Examples:
+  minuet worker orders --simulated --processes 2 --http 9100
+  minuet worker orders --guarantee transactional
 """
 
 _LOG = logging.getLogger("minuet.worker")
@@ -84,6 +90,10 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     in_flight: Annotated[
         int | None,
         typer.Option("--in-flight", min=1, help="Handlers at once in each process."),
+    ] = None,
+    guarantee: Annotated[
+        GuaranteeName | None,
+        typer.Option("--guarantee", help="How it writes; else as it is set."),
     ] = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Resources in their simulated form.")
@@ -132,7 +142,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         only=_names(only, more),
         group=group,
         form="simulated" if simulated else "real",
-        options=_options(project, in_flight),
+        options=_options(project, in_flight, guarantee),
         state=_state(state, project_folder(project), workflow),
         metered=http is not None,
         place=place,
@@ -166,10 +176,14 @@ def _failpoints() -> Path | None:
     return Path(folder) if folder else None
 
 
-def _options(project: Path | None, in_flight: int | None) -> Options:
+def _options(
+    project: Path | None, in_flight: int | None, guarantee: GuaranteeName | None
+) -> Options:
     """How the unit runs: as it is set, but for what was typed."""
     found = read(project_folder(project)).known().settings.worker
-    return found if in_flight is None else replace(found, in_flight=in_flight)
+    if in_flight is not None:
+        found = replace(found, in_flight=in_flight)
+    return found if guarantee is None else replace(found, guarantee=guarantee.value)
 
 
 def _names(only: Sequence[str] | None, more: Sequence[str] | None) -> tuple[str, ...]:

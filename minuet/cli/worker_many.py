@@ -68,6 +68,7 @@ def _command(wish: Wish, number: int, logs: Sequence[str], project: Path | None)
     command += [f"--only={name}" for name in assignment.only]
     command += ["--bootstrap", wish.connection.bootstrap, "--parent", str(os.getpid())]
     command += ["--in-flight", str(assignment.options.in_flight), *logs]
+    command += ["--guarantee", assignment.options.guarantee]
     command += ["--group", assignment.group] if assignment.group else []
     command += ["--project", str(project)] if project else []
     command += ["--state", str(assignment.state.parent) if assignment.state else "none"]

@@ -122,27 +122,36 @@ class Checkpoints:
         over = part.table.over()
         await self._bury(part, over)
         while part.table.dirty:
-            offsets = await self._write(part, list(part.table.dirty))
+            offsets = await self._write(part, list(part.table.dirty), position)
             if not self._owner.coordinates or not await self._foreign(part, offsets):
                 break
         if not part.live:
             return
-        self._log.commit({part.number: position})
-        part.committed = position
+        if part.committed != position:
+            self._commit(part, position)
         part.table.cool()
         await self._tombstones(part, over)
         if part.live and not part.overtaken:
             part.store.save(part.next_row, position, part.table.log_time)
 
-    async def _write(self, part: Partition, keys: list[str]) -> list[int]:
-        """Write the rows of these sagas and return their offsets once all are acked."""
+    def _commit(self, part: Partition, position: int) -> None:
+        part.committed = position
+        self._log.commit({part.number: position})
+
+    async def _write(
+        self, part: Partition, keys: list[str], position: int | None = None
+    ) -> list[int]:
+        """Write the rows of these sagas and return their offsets once all are acked.
+
+        Where the log can, the position that they cover, if any, is committed together with them.
+        """
         try:
-            return await self._rows(part, keys)
+            return await self._rows(part, keys, position)
         except BaseException:
             part.table.dirty.update(dict.fromkeys(keys))  # they may not be stored
             raise
 
-    async def _rows(self, part: Partition, keys: list[str]) -> list[int]:
+    async def _rows(self, part: Partition, keys: list[str], position: int | None) -> list[int]:
         acks = _Acks()
         every = self._turns.every
         for start in range(0, len(keys), every):
@@ -150,6 +159,8 @@ class Checkpoints:
                 if self._owner.coordinates:
                     self._owner.append(part, acks.expect(self._composer.row(part.number, key, row)))
             await self._turns.over()
+        if position is not None and self._log.atomic and part.live:
+            self._commit(part, position)
         return await acks.all(part)
 
     async def _foreign(self, part: Partition, offsets: list[int]) -> bool:
@@ -157,10 +168,9 @@ class Checkpoints:
         own = set(offsets)
         end = max(own, default=part.next_row - 1) + 1
         gaps = [o for o in range(part.next_row, end) if o not in own]
-        if gaps:
-            await self._theirs(part, gaps[0], gaps[-1] + 1, own)
+        theirs = bool(gaps) and await self._theirs(part, gaps[0], gaps[-1] + 1, own)
         part.next_row = end
-        return bool(gaps)
+        return theirs
 
     async def _theirs(
         self, part: Partition, start: int, end: int | None, own: Container[int] = ()
@@ -238,7 +248,7 @@ class Checkpoints:
         for state in over:
             trouble = Trouble("early", f"no saga {state.saga_id} began within the time allowed")
             for entry in state.held:
-                self._letters.write(part, state.saga_id, entry, trouble, acks.awaited())
+                self._letters.write(part, state.saga_id, entry, trouble, written=acks.awaited())
         await acks.all(part)
 
     async def _tombstones(self, part: Partition, over: list[State]) -> None:

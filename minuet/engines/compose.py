@@ -45,18 +45,23 @@ from minuet.event.record import (
 )
 from minuet.spec.model import Spec
 
+EARLIER = "minuet_earlier"  # of a dead letter: the one that the same slot made before
 LEFT_OUT = "minuet_left_out"  # of a dead letter: what of its record it does not hold
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why something became a dead letter."""
+    """Why something became a dead letter.
+
+    `since`: the attempt at which the slot had given up before, and a person resumed it; 0 if never.
+    """
 
     category: str
     error: str
     step: str = ""
     slot: str = ""
     attempt: int = 0
+    since: int = 0
 
 
 class Composer:
@@ -186,6 +191,9 @@ class Composer:
             ("minuet_source", f"{self._topic}/{partition}/{record.offset}".encode()),
             ("minuet_source_time", str(record.time).encode()),
         ]
+        if trouble.since:
+            before = ids.dead_letter_id(*place[:-1], trouble.since)
+            headers.append((EARLIER, before.encode()))
         if missing:
             headers.append((LEFT_OUT, ",".join(missing).encode()))
         topic = self._spec.dead_letter_topic
@@ -240,6 +248,7 @@ def shortened(letter: Append) -> Append | None:
     kept.append((LEFT_OUT, told.encode()))
     less = Append(letter.topic, letter.partition, letter.key, value, kept)
     less.acked, less.note, less.owner = letter.acked, letter.note, letter.owner
+    less.then = letter.then
     return less
 
 

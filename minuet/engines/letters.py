@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from minuet.core.state import Entry
@@ -44,7 +45,12 @@ class _Wanted:
     kept: Unreadable  # what the row has
     digest: bytes
     trouble: Trouble
-    written: Callable[[Append, int], None]
+    written: Callable[[Append, int], None] | None
+    event: Callable[[], Append | None]
+
+
+def _no_event() -> Append | None:
+    return None
 
 
 class Letters:
@@ -64,8 +70,9 @@ class Letters:
         self._task: asyncio.Task[None] | None = None
 
     def write(
-        self, part: Partition, saga_id: str, entry: Entry, trouble: Trouble,
-        written: Callable[[Append, int], None],
+        self, part: Partition, saga_id: str, entry: Entry, trouble: Trouble, *,
+        written: Callable[[Append, int], None] | None = None,
+        event: Callable[[], Append | None] = _no_event,
     ) -> None:  # fmt: skip
         """Write a letter of an event that a saga's state keeps, soon.
 
@@ -75,8 +82,10 @@ class Letters:
             entry: the event.
             trouble: why.
             written: called once the letter is acked, or can never be.
+            event: what to say then, if it still is to be said; an atomic log has both or neither.
         """
-        wanted = _Wanted(part, held(saga_id, entry), entry.digest.encode(), trouble, written)
+        kept, digest = held(saga_id, entry), entry.digest.encode()
+        wanted = _Wanted(part, kept, digest, trouble, written, event)
         if len(self._wanted) >= WAITING_MOST:
             self._append(wanted, None)
             return
@@ -104,6 +113,8 @@ class Letters:
                    extra=place)  # fmt: skip
         if letter.acked is not None:
             letter.acked(letter, -1)
+        if letter.then is not None:
+            self._owner.append(part, letter.then)
 
     async def _write(self) -> None:
         try:
@@ -139,5 +150,15 @@ class Letters:
         else:
             missing = ("headers",) if kept.value is not None else ("headers", "value")
             letter = self._composer.letter(kept, number, wanted.trouble, missing)
-        letter.acked = wanted.written
+        if self._log.atomic:
+            letter.then, letter.acked = wanted.event(), wanted.written
+        else:
+            letter.acked = partial(self._acked, wanted)
         self._owner.append(wanted.part, letter)
+
+    def _acked(self, wanted: _Wanted, letter: Append, offset: int) -> None:
+        if wanted.written is not None:
+            wanted.written(letter, offset)
+        event = wanted.event()
+        if event is not None:
+            self._owner.append(wanted.part, event)

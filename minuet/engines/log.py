@@ -25,6 +25,8 @@ class Append:
         acked: called with the append and its offset once all replicas have it.
         note, owner: the caller's own, for `acked` and for trying again.
         alone: the log's own: it is not to be sent together with others.
+        then: another, of the same partition, that is written in the same transaction, behind this
+            one: only for an atomic log. When this one failed, so did that.
     """
 
     topic: str
@@ -37,6 +39,7 @@ class Append:
     note: Any = field(default=None, repr=False)
     owner: Any = field(default=None, repr=False)
     alone: bool = field(default=False, repr=False)
+    then: Append | None = field(default=None, repr=False)
 
     def __init__(
         self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers,
@@ -45,6 +48,7 @@ class Append:
         self.topic, self.partition, self.key, self.value = topic, partition, key, value
         self.headers, self.event_id = headers, event_id
         self.acked, self.note, self.owner, self.alone = None, None, None, False
+        self.then = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,12 @@ class Sink(Protocol):
 
 class Log(Protocol):
     """What the loop wants of Kafka."""
+
+    @property
+    def atomic(self) -> bool:
+        """Whether what is appended and committed without a pause is written as one, or not at all:
+        a position may then be committed right behind rows that are not acked yet.
+        """
 
     async def open(self, sink: Sink) -> None:
         """Connect and join the group."""

@@ -269,6 +269,8 @@ class Loop:
         """Append for a partition, unless it is no longer ours."""
         if part.live:
             append.owner = part
+            if append.then is not None:
+                append.then.owner = part
             self._log.append(append)
 
     def failed(self, append: Append, reason: str, *, final: bool = False) -> None:

@@ -42,6 +42,8 @@ class MemoryLog:
         reads_from: the coordinator's group, whose commits say where reading begins.
     """
 
+    atomic = False
+
     def __init__(
         self, broker: ModelBroker, name: str, table: str, *, group: str, reads_from: str
     ) -> None:

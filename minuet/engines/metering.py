@@ -45,6 +45,12 @@ class MeteredLog:
 
     def append(self, append: Append) -> None:
         """Count a record, and write it."""
+        self._count(append)
+        if append.then is not None:
+            self._count(append.then)
+        self._log.append(append)
+
+    def _count(self, append: Append) -> None:
         headers = append.headers
         if append.topic == self._topic:
             self.said[headers[_TYPE_AT][1]] += 1
@@ -52,7 +58,6 @@ class MeteredLog:
             self.rows_written += 1
         else:  # a dead letter, which says its category, or a call on a delay topic
             self.letters.update([raw for name, raw in headers if name == "minuet_category"])
-        self._log.append(append)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit positions."""

@@ -11,8 +11,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -26,8 +26,9 @@ from minuet.engines.log import Position, Sink
 from minuet.engines.native_reading import Lead
 from minuet.engines.native_records import Read, by_partition
 from minuet.engines.silence import Silence
+from minuet.errors import BrokerError
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.groups import described
+from minuet.kafka.groups import is_listed
 from minuet.kafka.offsets import positions_of
 from minuet.kafka.patience import patiently
 
@@ -57,6 +58,26 @@ _CONSUMER = {
 }
 
 
+class Holding(Protocol):
+    """Who holds something for each partition; it is told on the reading thread, and may wait."""
+
+    def heed(self, consumer: Consumer) -> None:
+        """The group may have a new generation."""
+
+    def take_over(self, consumer: Consumer, numbers: Sequence[int]) -> None:
+        """Partitions come; where they stand is read after this.
+
+        Raises:
+            BrokerError: they cannot be held.
+        """
+
+    def give_back(self, numbers: Sequence[int]) -> None:
+        """Partitions go; somebody else has them after this."""
+
+    def lose(self, numbers: Sequence[int]) -> None:
+        """Partitions are gone."""
+
+
 class Member:
     """Reads a log as one of a group, and tells a sink.
 
@@ -65,15 +86,18 @@ class Member:
         topic: the log.
         reads_from: the group whose commits say where reading begins.
         own: the consumer's settings that say which group it joins, and as whom.
+        holding: told of partitions before the sink is; None for nobody.
     """
 
     def __init__(
-        self, connection: Connection, topic: str, reads_from: str, own: Mapping[str, str]
-    ) -> None:
+        self, connection: Connection, topic: str, reads_from: str, own: Mapping[str, str],
+        holding: Holding | None = None,
+    ) -> None:  # fmt: skip
         self._connection = connection
         self._topic = topic
         self._reads_from = reads_from
         self._group = own["group.id"]
+        self._holding = holding
         self._consumer: Consumer = connection.consumer(
             **_CONSUMER, **own, on_commit=self._on_commit
         )
@@ -81,18 +105,21 @@ class Member:
         self._lead = Lead()
         self.silence = Silence(SESSION_S)
         self._ends = threading.Event()
-        self._failure: KafkaException | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="minuet-read", daemon=True)
 
     def start(self, sink: Sink) -> None:
         """Join the group and begin to read; the sink is told on the thread of the loop of now."""
         self._sink = sink
         self._loop = asyncio.get_running_loop()
-        self._consumer.subscribe(
+        self._subscribe(self._consumer)
+        self._thread.start()
+
+    def _subscribe(self, consumer: Consumer) -> None:
+        consumer.subscribe(
             [self._topic],
             on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost,
         )  # fmt: skip
-        self._thread.start()
 
     async def stop(self, patience_s: float = LEAVE_S) -> None:
         """Leave the group, which gives back what is assigned, and end the thread."""
@@ -123,6 +150,8 @@ class Member:
         messages = [first] if (first := self._consumer.poll(POLL_S)) is not None else []
         if self._failure is not None:
             raise self._failure
+        if self._holding is not None:
+            self._holding.heed(self._consumer)
         if messages and not held_back:  # what else is there, without waiting
             messages += self._consumer.consume(BATCH - 1, 0)
         for partition, read in by_partition(messages).items():
@@ -149,12 +178,16 @@ class Member:
         about to take it over; by giving up what it subscribed to it does.
         """
         try:
-            self._consumer.unsubscribe()
-            until = time.monotonic() + REVOKE_S  # less than `stop` waits for all of it
-            while self._consumer.assignment() and time.monotonic() < until:
-                self._consumer.poll(POLL_S)  # gives back what is assigned
+            self._give_up()
         finally:
             self._consumer.close()
+
+    def _give_up(self) -> None:
+        """Be without any partition; what a poll brings meanwhile is read again by who has it."""
+        self._consumer.unsubscribe()
+        until = time.monotonic() + REVOKE_S  # less than `stop` waits for all of it
+        while self._consumer.assignment() and time.monotonic() < until:
+            self._consumer.poll(POLL_S)  # gives back what is assigned
 
     def _about(self, error: KafkaError, group: str) -> str:
         """What an error is about, for a person who has to give a right."""
@@ -184,8 +217,14 @@ class Member:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
+            if self._holding is not None:
+                self._holding.heed(consumer)
+                self._holding.take_over(consumer, [p.partition for p in partitions])
             positions = patiently(lambda: self._positions(consumer, partitions))
-        except KafkaException as failure:  # out of a callback it would come as what none can catch
+        except (
+            KafkaException,
+            BrokerError,
+        ) as failure:  # out of a callback it would come as what none can catch
             self._failure = failure
             return
         starts = [TopicPartition(self._topic, n, at.start) for n, at in positions.items()]
@@ -211,11 +250,15 @@ class Member:
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [p.partition for p in partitions]
+        if self._holding is not None:
+            self._holding.heed(consumer)
         given_back = asyncio.run_coroutine_threadsafe(self._give_back(numbers), self._loop)
         try:
             given_back.result(REVOKE_S)
         except TimeoutError:
             self._tell(self._sink.lost, numbers)
+        if self._holding is not None:
+            self._holding.give_back(numbers)
         self._obey()
         consumer.incremental_unassign(partitions)
 
@@ -223,7 +266,10 @@ class Member:
         await self._sink.revoked(numbers)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._tell(self._sink.lost, [p.partition for p in partitions])
+        numbers = [p.partition for p in partitions]
+        if self._holding is not None:
+            self._holding.lose(numbers)
+        self._tell(self._sink.lost, numbers)
         consumer.incremental_unassign(partitions)
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
@@ -245,6 +291,16 @@ class Member:
                 self._tell(self._sink.uncommitted, list(offsets))
 
         self._commands.append(store)
+
+    def rejoin(self, partition: int) -> None:
+        """Have the group say anew who has what, if this is still ours for all we know."""
+
+        def again(consumer: Consumer) -> None:
+            if partition in [place.partition for place in consumer.assignment()]:
+                self._give_up()
+                self._subscribe(consumer)
+
+        self._commands.append(again)
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch no more of these for now."""
@@ -289,14 +345,10 @@ class Member:
 
         self._commands.append(look)
         name, silences = await answer  # first: who is lost and joins anew has another name
-        there = await asyncio.to_thread(self._is_listed, name)
+        there = await asyncio.to_thread(is_listed, self._connection, self._group, name)
         if there:
             self.silence.over(silences)
         return there
-
-    def _is_listed(self, name: str) -> bool:
-        [group] = described(self._connection, [self._group])
-        return any(member.member_id == name for member in group.members)
 
     async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the log's high watermarks as the last fetches told them; asks nobody."""

@@ -126,6 +126,13 @@ async def in_turn(places: asyncio.Semaphore, items: AsyncIterator[T]) -> AsyncIt
             yield item
 
 
+async def nothing() -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
+    """Yield no rows."""
+    none: Sequence[Sequence[tuple[bytes, bytes | None, int]]] = ()
+    for rows in none:
+        yield rows
+
+
 def _position(messages: Iterable[Message]) -> int:
     """Return how far these have been read, by records and ends of partitions.
 

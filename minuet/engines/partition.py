@@ -87,7 +87,8 @@ class Partition:
             is committed past them.
         shadow: folds each record into a table beside this one, which is made from the log's
             beginning; `tail` are those that wait for it.
-        committed: the position last committed; `next_row`: where the next own row should land.
+        committed: the position last handed over to be committed; `next_row`: where the next own
+            row should land.
     """
 
     plan: Plan

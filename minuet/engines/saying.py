@@ -29,6 +29,8 @@ from minuet.event.record import ROUND
 
 _LOG = logging.getLogger("minuet.worker")
 
+_LEARNS = "in doubt: it may have taken effect, and is asked under the same key"
+
 
 class Owner(Protocol):
     """What saying wants of the loop."""
@@ -105,9 +107,23 @@ class Saying:
                 error = "in doubt: it may have taken effect, and cannot be undone"
                 trouble = Trouble("in-doubt", error, slot.step.name, slot.id, slot.attempt + 1)
                 self._for(run, self._composer.gave_up(slot, state, part.number, trouble))
-            case Doubt.RUN:
+            case Doubt.RUN if slot.attempt:
                 return False
+            case Doubt.RUN:
+                self._tries_again(run, state)
         return True
+
+    def _tries_again(self, run: Run, state: State) -> None:
+        """Say that a slot in doubt is run once more, before it is.
+
+        An owner of before may have said that nobody started it, and that may reach the log late:
+        behind this event it has no effect, and ahead of it the slot is answered and not run.
+        """
+        slot = run.slot
+        event = StepRetrying(
+            step=slot.step.name, slot=slot.id, attempt=1, not_before=self._clock(), error=_LEARNS
+        )  # fmt: skip
+        self._for(run, self._composer.retrying(slot, state, run.part.number, event))
 
     def _never_started(self, run: Run) -> None:
         part, slot = run.part, run.slot
@@ -196,7 +212,9 @@ class Saying:
                 self.waits(run, state, delay, failure.error)
             case Park(attempt):
                 name = slot.step.name
-                trouble = Trouble(failure.category, failure.error, name, slot.id, attempt)
+                trouble = Trouble(
+                    failure.category, failure.error, name, slot.id, attempt, slot.since
+                )  # fmt: skip
                 self._park(run, state, trouble)
 
     def waits(self, run: Run, state: State, delay_ms: int, error: str) -> None:
@@ -221,11 +239,10 @@ class Saying:
         run.said = attempt_id(slot.id, "StepGaveUp", trouble.attempt)
         gave_up = self._composer.gave_up(slot, state, part.number, trouble)
 
-        def written(_letter: Append, _offset: int) -> None:
-            if not run.answered:
-                self._for(run, gave_up)
+        def event() -> Append | None:
+            return None if run.answered else _noted(run, gave_up)
 
-        self._letters.write(part, run.key, cause, trouble, written)
+        self._letters.write(part, run.key, cause, trouble, event=event)
 
     def _reject(self, part: Partition, state: State, entry: Entry, reason: str) -> None:
         """Write the dead letter first, then say that the value cannot be read (rule 8)."""
@@ -236,16 +253,17 @@ class Saying:
         _LOG.warning("a %s cannot be read, a person is needed", entry.type, extra=about)
         trouble = Trouble("poison", reason)
         rejected = self._composer.rejected(entry, reason, state, part.number)
-
-        def written(_letter: Append, _offset: int) -> None:
-            self._owner.append(part, rejected)
-
-        self._letters.write(part, state.saga_id, entry, trouble, written)
+        self._letters.write(part, state.saga_id, entry, trouble, event=lambda: rejected)
 
     def _for(self, run: Run, append: Append) -> None:
-        run.said = append.event_id
-        append.note = run
-        self._owner.append(run.part, append)
+        self._owner.append(run.part, _noted(run, append))
+
+
+def _noted(run: Run, append: Append) -> Append:
+    """An append that a run waits for until it is read back."""
+    run.said = append.event_id
+    append.note = run
+    return append
 
 
 def _adds_nothing(run: Run, ended: Ended, answer: str) -> bool:

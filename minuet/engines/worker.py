@@ -172,6 +172,7 @@ async def _run(
         reads_from=spec.name,
         client_id=unit_name(unit),
         place=assignment.place,
+        guarantee=assignment.options.guarantee,
     )
     log: Log = native
     if assignment.metered:

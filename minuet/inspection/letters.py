@@ -37,6 +37,8 @@ class Letter:
         attempt: at which the step gave up.
         source: `topic/partition/offset` of the original; `source_at`: its time.
         left_out: what of the original it does not hold, joined by commas; empty for nothing.
+        earlier: the id of the letter that the same slot made before a person resumed it.
+        at_ms: the same as `at`, in ms since 1970.
         size: of the value, in bytes.
     """
 
@@ -55,10 +57,17 @@ class Letter:
     source: str
     source_at: str
     left_out: str
+    earlier: str
     size: int
+    at_ms: int = field(repr=False)
     key: bytes = field(repr=False)
     value: bytes = field(repr=False)
     headers: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+    @property
+    def original(self) -> list[tuple[str, bytes]]:
+        """The headers of the record that it was made of."""
+        return [(name, raw) for name, raw in self.headers if not name.startswith(OURS)]
 
     @property
     def schema(self) -> bytes:
@@ -71,7 +80,11 @@ class Wanted:
     """Which letters one wants to see; an empty word is any.
 
     Args:
-        after_ms: not before this time, ms since 1970; 0 for all.
+        error: a part of the error's text, in capitals or not.
+        headers: of the original, each with the value that it must have.
+        after_ms, before_ms: from this time on, and before that, ms since 1970; 0 for all.
+        where: says of a letter whether it is wanted; None for all.
+        limit: how many are shown.
     """
 
     step: str = ""
@@ -79,6 +92,10 @@ class Wanted:
     saga: str = ""
     after_ms: int = 0
     limit: int = 20
+    error: str = ""
+    headers: tuple[tuple[str, bytes], ...] = ()
+    before_ms: int = 0
+    where: Callable[[Letter], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,14 +105,9 @@ class Found:
     letters: list[Letter]
     counts: Mapping[tuple[str, str], int]
 
-    @property
-    def total(self) -> int:
-        """How many are wanted, in all."""
-        return sum(self.counts.values())
-
 
 def letters(connection: Connection, spec: Spec, wanted: Wanted, progress: Progress) -> Found:
-    """Return the dead letters of a workflow that are wanted.
+    """Return the dead letters of a workflow that are wanted, whatever has become of them.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -104,14 +116,26 @@ def letters(connection: Connection, spec: Spec, wanted: Wanted, progress: Progre
     counts: dict[tuple[str, str], int] = {}
 
     def wanted_ones() -> Iterator[Letter]:
-        for letter in _each(connection, spec, wanted.after_ms, progress):
-            if _is_wanted(letter, wanted):
-                what = letter.category, letter.step
-                counts[what] = counts.get(what, 0) + 1
-                yield letter
+        for letter in each(connection, spec, wanted, progress):
+            what = letter.category, letter.step
+            counts[what] = counts.get(what, 0) + 1
+            yield letter
 
     youngest = heapq.nlargest(wanted.limit, wanted_ones(), key=lambda letter: letter.at)
     return Found(youngest, counts)
+
+
+def each(
+    connection: Connection, spec: Spec, wanted: Wanted, progress: Progress
+) -> Iterator[Letter]:
+    """Iterate over the letters that are wanted, each once, as they stand in the topic.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+        UsageError: there is no such topic.
+    """
+    every = _each(connection, spec, wanted.after_ms, progress)
+    return (letter for letter in every if is_wanted(letter, wanted))
 
 
 def _each(
@@ -135,11 +159,17 @@ def _each(
     progress(total, total)
 
 
-def _is_wanted(letter: Letter, wanted: Wanted) -> bool:
+def is_wanted(letter: Letter, wanted: Wanted) -> bool:
+    """Whether a letter is one of those; when it was written is looked at too."""
     return (
         wanted.step in ("", letter.step)
         and wanted.category in ("", letter.category)
         and wanted.saga in ("", letter.saga)
+        and wanted.error.casefold() in letter.error.casefold()
+        and wanted.after_ms <= letter.at_ms
+        and (not wanted.before_ms or letter.at_ms < wanted.before_ms)
+        and all(pair in letter.headers for pair in wanted.headers)
+        and (wanted.where is None or wanted.where(letter))
     )
 
 
@@ -172,6 +202,23 @@ def find(connection: Connection, spec: Spec, name: str, progress: Progress) -> L
     return found[0]
 
 
+def chain(connection: Connection, spec: Spec, letter: Letter, progress: Progress) -> list[Letter]:
+    """Return the letters that the same step of the same saga made before, the youngest first.
+
+    Each names the one before it; one that was lost with its topic ends the chain.
+    """
+    if not letter.earlier:
+        return []
+    wanted = Wanted(saga=letter.saga, step=letter.step)
+    by_id = {one.id: one for one in each(connection, spec, wanted, progress)}
+    found: list[Letter] = []
+    before = by_id.get(letter.earlier)
+    while before is not None and before not in found:
+        found.append(before)
+        before = by_id.get(before.earlier)
+    return found
+
+
 def letter_of(raw: Raw) -> Letter:
     """Return a record of the topic as a letter; whatever its headers hold, it is one."""
     headers = dict(raw.headers)
@@ -196,7 +243,9 @@ def letter_of(raw: Raw) -> Letter:
         text(OURS + "source"),
         timestamp(int(moment)).decode() if moment.isdecimal() else "",
         text(OURS + "left_out"),
+        text(OURS + "earlier"),
         len(raw.value),
+        raw.time,
         raw.key,
         raw.value,
         raw.headers,

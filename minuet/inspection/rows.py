@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from minuet.core.plan import Plan
@@ -21,11 +21,14 @@ class Stored:
 
 
 def stored(
-    connection: Connection, topic: str, read: Callable[[], None] = lambda: None
+    connection: Connection,
+    topic: str,
+    read: Callable[[], None] = lambda: None,
+    only: Container[str] | None = None,
 ) -> dict[str, Stored]:
     """Read a table; of a saga's rows the one of the largest log offset counts.
 
-    `read` is called for each record.
+    `read` is called for each record; `only`: the sagas that are wanted, None for all.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -35,6 +38,8 @@ def stored(
     for message in snapshot(connection, topic):
         read()
         key, row = (message.key() or b"").decode(errors="replace"), message.value()
+        if only is not None and key not in only:
+            continue
         if row is None or is_blank(row):
             rows.pop(key, None)
         elif key not in rows or log_offset(rows[key].row) <= log_offset(row):

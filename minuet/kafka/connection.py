@@ -127,6 +127,18 @@ class Connection:
         """An idempotent producer that waits for all replicas; `over` wins over the defaults."""
         return self._client(Producer, _PRODUCER, over)
 
+    def transactional(
+        self, name: str, heard: Callable[[KafkaError], None], over: Mapping[str, object]
+    ) -> Producer:
+        """A producer that writes in transactions.
+
+        Args:
+            name: its transactional id.
+            heard: told of each error of its connections, beside what is always done with it.
+            over: settings that win over the defaults.
+        """
+        return self._client(Producer, _PRODUCER, {**over, "transactional.id": name}, heard)
+
     def admin(self) -> AdminClient:
         """A client for topics, settings and groups."""
         return self._client(AdminClient, {}, {})
@@ -177,9 +189,14 @@ class Connection:
 
     def _client(
         self, kind: Callable[[dict[str, Any]], T], defaults: Mapping[str, Any],
-        over: Mapping[str, object],
+        over: Mapping[str, object], heard: Callable[[KafkaError], None] | None = None,
     ) -> T:  # fmt: skip
-        address = {"bootstrap.servers": self.bootstrap, "error_cb": self._heard}
+        def told(error: KafkaError) -> None:
+            self._heard(error)
+            if heard is not None:
+                heard(error)
+
+        address = {"bootstrap.servers": self.bootstrap, "error_cb": told}
         try:
             return kind({**_CLIENT, **defaults, **over, **address, **self.options})
         except KafkaException as failure:

@@ -50,3 +50,13 @@ def described(
 def _those(admin: AdminClient, wanted: Callable[[str], bool]) -> list[str]:
     listed = admin.list_consumer_groups(request_timeout=REACH_S).result().valid
     return [group.group_id for group in listed if wanted(group.group_id)]
+
+
+def is_listed(connection: Connection, group: str, member: str) -> bool:
+    """Ask a group's coordinator whether it has this member.
+
+    Raises:
+        BrokerError: it does not say.
+    """
+    [found] = described(connection, [group])
+    return any(each.member_id == member for each in found.members)

@@ -45,6 +45,9 @@ _IN_WORDS: Mapping[int, str] = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: (
         f"this user may not do that on this cluster, {_MAY_NOT}"
     ),
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
+        f"this user may not use the transactional id (Write and Describe), {_MAY_NOT}"
+    ),
     KafkaError.MSG_SIZE_TOO_LARGE: "the record is larger than the topic takes",
     KafkaError.NOT_ENOUGH_REPLICAS: "too few replicas are in sync to take a write safely",
     KafkaError._AUTO_OFFSET_RESET: "records that were to be read are no longer there",

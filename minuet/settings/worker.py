@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+Guarantee = Literal["at-least-once", "transactional"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Options:
         append_again_s: after an append whose result is unknown.
         look_s: between two looks for rows that another writer left behind ours; 0 for none. It has
             to be less than the table's `min.compaction.lag.ms`, a day.
+        guarantee: how it is written: each record by itself, or in Kafka's transactions.
     """
 
     in_flight: PositiveInt = 1_000
@@ -39,6 +43,7 @@ class Options:
     grace_s: PositiveFloat = 10.0
     append_again_s: PositiveFloat = 0.1
     look_s: NonNegativeFloat = 600.0
+    guarantee: Guarantee = "at-least-once"
 
 
 DEFAULTS = Options()

@@ -11,7 +11,6 @@ import pytest
 
 from minuet.chaos import kinds_of
 from minuet.dev import Broker
-from minuet.engines.failpoints import PLACES
 from tests.chaos.chaos_run import PATIENCE_S, kept, prepare, start
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(1_200)]
@@ -43,10 +42,3 @@ def test_every_kind_of_fault_and_a_run_that_is_broken_off_and_gone_on_with(proje
     assert found["acked"] > state["sent"] > 0 < len(state["faults"])
     assert found["each_fault"][0]["at_ms"] == state["faults"][0]["at_ms"]
     assert found["parked"] >= found["poisoned"] / 2 > 0
-
-
-def test_a_worker_dies_at_each_place_and_every_promise_is_kept(project: Path) -> None:
-    found = kept(start(project, "--only", "failpoint", "--every", "3", "--rounds", "1", "--json"))
-    assert found["failpoints_left"] == []
-    assert found["faults"].keys() == {f"failpoint {place}" for place in PLACES}
-    assert found["asked_again"] > 0

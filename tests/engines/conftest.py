@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 import pytest
@@ -10,8 +11,20 @@ from minuet.engines.disk_stores import DiskStores
 from tests.engines import memory_world, native_world
 from tests.engines.world import Play
 
+REAL = pytest.mark.kafka
+# What is always played in transactions too; the rest is where CI is set, since each start of a
+# worker waits half a second for its names.
+ALWAYS = ("test_contract_rules", "test_contract_workers")
 
-@pytest.fixture(params=["memory", "disk", pytest.param("native", marks=pytest.mark.kafka)])
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "disk",
+        pytest.param("native", marks=REAL),
+        pytest.param("transactional", marks=REAL),
+    ]
+)
 def play(request: pytest.FixtureRequest) -> Play:
     """Plays a story on one of the logs, and with rows on disk."""
     if request.param == "memory":
@@ -19,4 +32,9 @@ def play(request: pytest.FixtureRequest) -> Play:
     if request.param == "disk":
         stores = DiskStores(request.getfixturevalue("tmp_path"), {}, most=0)
         return partial(memory_world.play, stores=stores)
-    return partial(native_world.play, request.getfixturevalue("kafka"))
+    kafka = request.getfixturevalue("kafka")
+    if request.param == "transactional":
+        if not os.environ.get("CI") and request.module.__name__.rpartition(".")[2] not in ALWAYS:
+            pytest.skip("in transactions: where CI is set")
+        return partial(native_world.play_in_transactions, kafka)
+    return partial(native_world.play, kafka)

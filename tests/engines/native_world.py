@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import uuid4
 
 from confluent_kafka import TopicPartition
@@ -33,6 +34,7 @@ class NativeWorld(World):
         return KafkaLog(
             self.connection, self.spec.log_topic, self.spec.table_topic,
             group=group, reads_from=self.spec.name, client_id=client_id,
+            guarantee=self.options.guarantee,
         )  # fmt: skip
 
     def now_ms(self) -> int:
@@ -92,3 +94,10 @@ def play(
             await world.close()
 
     asyncio.run(main())
+
+
+def play_in_transactions(
+    bootstrap: str, story: Callable[[World], Awaitable[None]], *, within: str = "1h",
+    options: Options = OPTIONS,
+) -> None:  # fmt: skip
+    play(bootstrap, story, within=within, options=replace(options, guarantee="transactional"))

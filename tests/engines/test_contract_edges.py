@@ -27,9 +27,10 @@ def fails_in(worker: Worker, world: World, saga: str) -> bool:
 
 
 def stored(world: World) -> bool:
-    """Whether all that was folded is committed."""
+    """Whether all that was folded is committed, and its rows are acked."""
     parts = [part for worker in world.workers for part in worker.loop.parts.values()]
-    return bool(parts) and all(part.committed == part.position for part in parts)
+    done = [part.committed == part.position and not part.storing.locked() for part in parts]
+    return bool(done) and all(done)
 
 
 def test_a_step_that_ran_before_the_failure_is_asked_again_and_not_skipped(play: Play) -> None:

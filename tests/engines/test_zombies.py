@@ -100,6 +100,39 @@ def test_a_group_that_does_not_answer_is_asked_again(monkeypatch: pytest.MonkeyP
     assert asked[2] - asked[0] >= 2 * unstarted.ASK_AGAIN_S
 
 
+def test_that_nobody_started_it_has_no_effect_once_a_successor_has() -> None:
+    """It was on its way when its worker died, and reaches the log late."""
+
+    async def main() -> None:
+        world, one = MemoryWorld(), saga(0)
+        world.desk.tell("reserve_room", one, slowly())
+        first = await world.start()
+        await world.started(first)
+        first.log.holds.add("StepSkipped")
+        log_of(first).pause(range(world.spec.partitions))  # so that all is read at once
+        await world.ask(one)
+        await cancel(world, 0)
+        log_of(first).resume(range(world.spec.partitions))
+        await world.until(lambda: len(first.log.held) == 2)
+        await world.kill(first)
+        second = await world.start()
+        await world.called("reserve_room", one)
+        for late in first.log.held:
+            await world.put(one, late.value or b"", late.headers)
+        await world.kill(second)  # nobody but the service knows of the room
+        await world.start()
+        await world.time.quiet()
+        types = await world.types(one)
+        assert types.count("RoomReserved") == types.count("RoomReleased") == 1, types
+        assert len(world.desk.calls("reserve_room", one)) == 2
+        state = world.state(one)
+        assert state is not None
+        assert state.status is Status.COMPENSATED
+        await world.close()
+
+    virtual_time.run(main())
+
+
 def test_who_came_back_starts_nothing_before_it_learns_that_it_was_expelled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

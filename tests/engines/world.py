@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
@@ -47,6 +47,7 @@ class Watched:
         pauses, resumes: how often it was told to.
         holds: event types whose appends are kept in `held` instead of written.
         acked: the types of what was acked, in their order.
+        committed: the last position of each partition that was let through.
         rows_read: how many.
     """
 
@@ -57,6 +58,13 @@ class Watched:
         self.held: list[Append] = []
         self.acked: list[str] = []
         self.rows_read = 0
+        self.committed: dict[int, int] = {}
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        if self.held and self.log.atomic:
+            return  # it would be written with what is held up, or not at all
+        self.committed.update(offsets)
+        self.log.commit(offsets)
 
     def append(self, append: Append) -> None:
         kind = dict(append.headers).get(TYPE, b"").decode()

@@ -178,7 +178,8 @@ class Observer:
                 assert message.error() is None or cast("Any", message.error()).retriable()
                 if message.error() is None:
                     number = message.partition() or 0
-                    self._take(number, record_of(message))
+                    if message.key():  # else it is a request for a table made anew
+                        self._take(number, record_of(message))
                     self._next[number] = (message.offset() or 0) + 1
 
     def _take(self, partition: int, record: Record) -> None:
@@ -246,20 +247,20 @@ class OrdersRun:
         done = self._minuet("topics", "apply", "orders")
         assert done.returncode == 0, done.stderr
 
-    def start(self) -> Worker:
-        """Start a worker; it is not ready yet."""
+    def start(self, *more: str) -> Worker:
+        """Start a worker, with more options perhaps; it is not ready yet."""
         said = self._folder / f"worker-{len(self.workers)}.log"
         with said.open("wb") as out:
             process = subprocess.Popen(
-                self._command("worker", "orders", "--simulated", "--verbose", "--json"),
+                self._command("worker", "orders", "--simulated", "--verbose", "--json", *more),
                 env=self._environment(), stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self.workers.append(Worker(process, said))
         return self.workers[-1]
 
-    def start_ready(self) -> Worker:
+    def start_ready(self, *more: str) -> Worker:
         """Start a worker and wait until it is."""
-        worker = self.start()
+        worker = self.start(*more)
         until("the worker is ready", lambda: worker.ready)
         return worker
 
@@ -269,6 +270,13 @@ class OrdersRun:
         assert done.returncode == 0, done.stdout + done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+    def asked(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a command of `minuet`."""
+        return subprocess.Popen(
+            self._command(*arguments), env=self._environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
 
     def effects(self) -> dict[str, dict[str, list[int]]]:
         """The ledger: order -> effect -> how often each of its keys was called."""

@@ -192,6 +192,11 @@ def test_a_missing_right_names_the_topic_the_group_and_the_user(
     secure.allow("reader", ResourceType.TOPIC, "minuet.", AclOperation.ALL)
     refusal(f"group {name}")
     secure.allow("reader", ResourceType.GROUP, name, AclOperation.ALL)
+    done = run(parcels, options, *worker, "--guarantee", "transactional")
+    assert f"(user reader): transactional id {name}." in said(done.errors), done
+    assert "(Write and Describe), which an administrator of Kafka can allow" in said(done.errors)
+    assert done.code == 1
+    assert done.in_time, done
     refusal(log, table)
     secure.allow("reader", ResourceType.TOPIC, name, AclOperation.READ)
     done = run(parcels, secure.options(), "publish", name, "ParcelSent")

@@ -104,7 +104,9 @@ def keeps_partitions_that_were_taken(patch: Patch) -> None:
 
 
 def drops_the_rows_of_a_failed_checkpoint(patch: Patch) -> None:
-    async def none(self: Checkpoints, part: Partition, keys: list[str]) -> list[int]:
+    async def none(
+        self: Checkpoints, part: Partition, keys: list[str], _position: int | None
+    ) -> list[int]:
         for _ in part.table.pack(keys[1:]):
             pass
         return []

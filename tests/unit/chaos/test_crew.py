@@ -141,3 +141,26 @@ def test_who_is_killed_in_a_storm_is_started_again(processes: Processes) -> None
     processes.end("worker 1", KILLED)
     workers.look()
     assert names(processes) == ["worker 1"]
+
+
+def test_one_worker_more_stays_from_when_it_is_ready(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = crew(processes)
+    monkeypatch.setattr(processes, "said", lambda *_: [])
+    name = workers.grow(seconds=0.0)
+    for _ in range(5):  # it is still starting, and a machine may be busy
+        workers.look()
+    assert (workers.busy, name in processes.running) == (True, True)
+    monkeypatch.undo()
+    while workers.busy:
+        workers.look()
+    assert names(processes) == ["worker 1", "worker 2"]
+
+
+def test_one_worker_more_is_gone_at_once_when_all_is_mended(processes: Processes) -> None:
+    workers = crew(processes)
+    workers.grow(seconds=1_000.0)
+    workers.heal()
+    assert names(processes) == ["worker 1", "worker 2"]
+    assert not workers.busy

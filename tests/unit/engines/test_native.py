@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError
 
 from minuet.engines.log import Append, Sink
 from minuet.engines.native import KafkaLog
+from minuet.engines.native_writing import Writer
 from minuet.kafka.connection import Connection
 
 NOWHERE = Connection("127.0.0.1:1")
@@ -37,6 +38,10 @@ async def opened(told: Told) -> KafkaLog:
     log = KafkaLog(NOWHERE, "a.events", "a.sagas", group="a", reads_from="a", client_id="a")
     await log.open(cast(Sink, told))
     return log
+
+
+def writer_of(log: KafkaLog) -> Writer:
+    return cast(Writer, log._writer)
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
@@ -69,7 +74,7 @@ def test_what_may_have_been_written_or_may_pass_is_not_final(code: int) -> None:
         told = Told()
         log = await opened(told)
         append = Append("a.events", 0, b"k", b"", [])
-        log._failed(append, KafkaError(code))
+        writer_of(log)._failed(append, KafkaError(code))
         assert told.failures == [(append, False)]
         await log.close()
 
@@ -80,7 +85,7 @@ def test_a_producer_that_can_write_no_more_breaks_the_log() -> None:
     async def story() -> None:
         told = Told()
         log = await opened(told)
-        log._failed(Append("a.events", 0, b"k", b"", []), KafkaError(KafkaError._FATAL))
+        writer_of(log)._failed(Append("a.events", 0, b"k", b"", []), KafkaError(KafkaError._FATAL))
         assert told.error is not None
         assert told.failures == []
         await log.close()

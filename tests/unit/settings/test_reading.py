@@ -219,8 +219,9 @@ def test_every_option_of_a_worker_can_be_set_and_has_a_variable(tmp_path: Path) 
         path = ("worker", each.name)
         assert path in settable()
         assert path_of(variable_of(path)) == path
-        told = found(tmp_path, **{variable_of(path): "77"}).settings.worker
-        assert getattr(told, each.name) == 77
+        typed, meant = ("transactional",) * 2 if each.name == "guarantee" else ("77", 77)
+        told = found(tmp_path, **{variable_of(path): typed}).settings.worker
+        assert getattr(told, each.name) == meant
 
 
 def test_names_say_what_is_secret_and_what_is_security() -> None:

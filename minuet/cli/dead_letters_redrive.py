@@ -1,0 +1,200 @@
+"""`minuet dead-letters redrive`: many letters are taken up again at once."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from minuet.action.compose import Person
+from minuet.cli.arguments import WorkflowArgument
+from minuet.cli.columns import columns
+from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, print_json
+from minuet.cli.letter_filters import (
+    Asked,
+    CategoryOption,
+    ExceptionOption,
+    Filters,
+    HeaderOption,
+    SagaOption,
+    SinceOption,
+    StepOption,
+    UntilOption,
+    WhereOption,
+    asked,
+)
+from minuet.cli.person import ByOption, YesOption, person
+from minuet.cli.plain import plain, short
+from minuet.cli.verify import progress_bar
+from minuet.errors import BrokerError, UsageError
+from minuet.operations.journal import Journal, Operation
+from minuet.redrive.choosing import Choice, choose
+from minuet.redrive.deeds import Tally, redrive
+from minuet.redrive.trying import try_out
+
+HELP = """Take dead letters up again: the steps that gave up run again, under the same keys.
+
+First a plan is shown: how many letters, of which steps, and how many are left and why. Then it \
+asks; --yes is for where nobody can answer. A value that could not be read and can be now is given \
+again; a record that belonged to no saga is appended again once it does belong to one.
+
+With --dry-run pure steps are really run on what their letters are about, and nothing is written; \
+those with resources run on simulated ones with --simulated, and else it is unknown what they say.
+
+Each letter is one event on its saga's log, with who, why and the operation, under the id that \
+`minuet saga resume` has too: two operators at once make one retry of each. Ctrl-C loses nothing; \
+to go on, type the same again.
+
+Exit 1 when Kafka did not take all of it.
+
+Example: minuet dead-letters redrive orders --step charge_payment --why "the bank is back"
+
+minuet dead-letters redrive orders --where "total > 100.0" --dry-run
+"""
+INTERRUPTED = 130
+
+
+def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
+    workflow: WorkflowArgument,
+    step: StepOption = "",
+    category: CategoryOption = "",
+    saga: SagaOption = "",
+    exception: ExceptionOption = "",
+    since: SinceOption = "",
+    until: UntilOption = "",
+    header: HeaderOption = None,
+    where: WhereOption = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be done, and come of it.")
+    ] = False,
+    simulated: Annotated[
+        bool,
+        typer.Option("--simulated", help="Of --dry-run: run steps on their simulated resources."),
+    ] = False,
+    rate: Annotated[
+        float, typer.Option("--rate", min=0, help="At most so many letters in a second; 0: all.")
+    ] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="At most so many letters, the oldest; 0: all.")
+    ] = 0,
+    why: Annotated[str, typer.Option("--why", help="The reason; it stands in the log.")] = "",
+    by: ByOption = "",
+    yes: YesOption = False,
+    bootstrap: BootstrapOption = "",
+    json: JsonOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Plan, ask, append, and print what came of it."""
+    filters = Filters(step, category, saga, exception, since, until, header, where)
+    order = asked(workflow, filters, bootstrap, project)
+    who = None if dry_run else person(by, why)
+    if not (dry_run or yes) and (json or not sys.stdin.isatty()):
+        message = "nobody can be asked here: say --yes, or --dry-run to see what would be done"
+        raise UsageError(message)
+    with progress_bar("reading letters and table", quiet=json) as bar:
+        choice = choose(order.desk, order.wanted, bar, limit)
+    told = plan_of(order, choice)
+    if not json:
+        for line in _plan_lines(told):
+            typer.echo(line)
+    if who is None or not choice.letters:
+        would = _try_out(order, choice, simulated=simulated, quiet=json) if dry_run else {}
+        if json:
+            print_json({"operation": "", "result": "nothing done", **told, **would})
+        return
+    if not yes and not typer.confirm(f"redrive {len(choice.letters):,} letters?", err=True):
+        raise typer.Exit(1)
+    said = {**filters.said(), "limit": limit, "rate": rate, "letters": len(choice.letters)}
+    operation, tally = _carry_out(order, choice, who, said, quiet=json)
+    if json:
+        done = {"operation": operation.id, "result": _result(tally), "why": tally.stopped}
+        print_json({**done, **tally.counts(), **told})
+    else:
+        for line in _done_lines(workflow, operation.id, tally):
+            typer.echo(line)
+    if tally.stopped or tally.failed:
+        raise typer.Exit(INTERRUPTED if tally.stopped == "interrupted" else 1)
+
+
+def _carry_out(
+    order: Asked, choice: Choice, who: Person, said: dict[str, Any], *, quiet: bool
+) -> tuple[Operation, Tally]:
+    """Redrive between the two records of the operation."""
+    journal = Journal(order.desk.connection, order.loaded.spec)
+    operation = journal.begin("redrive", who.by, who.why, said)
+    with progress_bar("redriving", quiet=quiet) as bar:
+        tally = redrive(order.desk, choice, operation, said["rate"], bar)
+    with suppress(BrokerError):  # what was appended stands, and says which operation it was
+        journal.end(operation, _result(tally), tally.counts())
+    return operation, tally
+
+
+def _try_out(order: Asked, choice: Choice, *, simulated: bool, quiet: bool) -> dict[str, Any]:
+    """Try the steps of the letters, and tell what they would say."""
+    names = order.loaded.steps if simulated else ()
+    with progress_bar("trying", quiet=quiet) as bar:
+        tried = try_out(order.desk, order.loaded, choice, names, bar)
+    names_of = ("step", "result", "what", "letters")
+    rows = [(*about, count) for about, count in tried.counts().most_common()]
+    if rows and not quiet:
+        typer.echo("what would come of it")
+        for line in columns(names_of, [(a, b, short(what), n) for a, b, what, n in rows]):
+            typer.echo(line)
+    return {
+        "would": [dict(zip(names_of, row, strict=True)) for row in rows],
+        "letters": [asdict(each) for each in tried.letters],
+    }
+
+
+def plan_of(order: Asked, choice: Choice) -> dict[str, Any]:
+    """What would be done, as plain data."""
+    left = Counter(choice.left)
+    for reason, count in order.unread.items():
+        left[f"--where cannot be asked: {reason}"] += count
+    return {
+        "found": choice.found,
+        "to_redrive": len(choice.letters),
+        "sagas": choice.sagas,
+        "plan": [
+            {"act": act, "about": about, "category": category, "letters": count}
+            for (act, about, category), count in choice.acts.most_common()
+        ],
+        "left": [
+            {"why": why, "letters": count, "settled": why in choice.settled}
+            for why, count in left.most_common()
+        ],
+    }
+
+
+def _plan_lines(told: dict[str, Any]) -> Iterator[str]:
+    if told["plan"]:
+        names = ("act", "about", "category", "letters")
+        rows = [[each[name] for name in names] for each in told["plan"]]
+        yield from columns(names, rows)
+    for each in told["left"]:
+        yield f"left: {each['letters']:,}, since {plain(each['why'])}"
+    yield f"{told['to_redrive']:,} of {told['found']:,} letters, of {told['sagas']:,} sagas"
+
+
+def _result(tally: Tally) -> str:
+    if tally.stopped == "interrupted":
+        return "interrupted"
+    return "failed" if tally.stopped or tally.failed else "done"
+
+
+def _done_lines(workflow: str, operation: str, tally: Tally) -> Iterator[str]:
+    yield f"{tally.effective:,} redriven, operation {operation}"
+    if tally.earlier:
+        yield f"{tally.earlier:,} were redriven by somebody else at the same time"
+    if tally.without_effect:
+        yield f"{tally.without_effect:,} without effect: something else was first"
+    if tally.failed:
+        yield f"{tally.failed:,} were not acknowledged"
+    if tally.stopped:
+        yield f"stopped: {plain(tally.stopped)}; to go on, type the same again"
+    yield f"what came of it: minuet operations show {workflow} {operation[:8]}"

@@ -1,0 +1,33 @@
+"""Who acts, and why."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from minuet.action.compose import Person
+from minuet.errors import UsageError
+
+WhyOption = Annotated[str, typer.Option("--why", help="The reason; it stands in the log.")]
+ByOption = Annotated[str, typer.Option("--by", help="Who decided; else the system's user.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
+
+
+def person(by: str, why: str) -> Person:
+    """Who acts, with a reason that must not be empty.
+
+    Raises:
+        UsageError: there is no reason, or no name.
+    """
+    if not why.strip():
+        message = "--why is empty: say why, for whoever reads the log"
+        raise UsageError(message)
+    if not by:
+        try:
+            by = getpass.getuser()
+        except (KeyError, OSError):
+            message = "this system user has no name: say who decided, with --by NAME"
+            raise UsageError(message) from None
+    return Person(by, why)
