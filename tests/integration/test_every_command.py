@@ -46,6 +46,8 @@ TYPED = {
     "dead-letters show": ("NAME", "0/0"),
     "dead-letters redrive": ("NAME", "--why", "x", "--yes"),
     "dead-letters discard": ("NAME", "--why", "x", "--yes"),
+    "dead-letters export": ("NAME", "out.jsonl"),
+    "dead-letters import": ("NAME", "in.jsonl"),
     "operations list": ("NAME",),
     "operations show": ("NAME", "0"),
     "verify": ("NAME",),
