@@ -51,6 +51,7 @@ TYPED = {
     "operations list": ("NAME",),
     "operations show": ("NAME", "0"),
     "verify": ("NAME",),
+    "whatif": ("NAME", "--against", "."),
     "compat": ("NAME", "--against", "spec.json", "--live"),
     "rebuild": ("NAME", "--why", "x"),
     "replay": ("NAME", "--into", "out.avro", "--yes"),
