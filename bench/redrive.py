@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -123,11 +124,12 @@ class Commands:
             env={**os.environ, "PYTHONPATH": str(Path.cwd())}, stdout=subprocess.PIPE,
         )  # fmt: skip
 
-    def run(self, *more: str) -> tuple[dict[str, Any], float]:
-        """Run one to its end: what it printed, and how many seconds it took."""
-        began = time.monotonic()
+    def run(self, *more: str) -> tuple[dict[str, Any], dict[str, float]]:
+        """Run one to its end: what it printed, and its seconds on the wall and on the CPU."""
+        began, cpu = time.monotonic(), _cpu_s()
         out, _ = self.start(*more).communicate()
-        return json.loads(out), time.monotonic() - began
+        seconds = {"s": time.monotonic() - began, "cpu_s": _cpu_s() - cpu}
+        return json.loads(out), seconds
 
 
 def appended(place: Place, topic: str) -> int:
@@ -187,9 +189,19 @@ def measured(place: Place, folder: Path, count: int) -> dict[str, Any]:
     return {**found, "audit": audit}
 
 
-def rate(count: int, seconds: float) -> dict[str, float]:
-    """Letters a second of a whole command, its start with it."""
-    return {"s": round(seconds, 1), "letters_per_s": round(count / seconds)}
+def rate(count: int, seconds: dict[str, float]) -> dict[str, float]:
+    """Letters a second of a whole command, its start with it: on the wall, and of one core."""
+    return {
+        "s": round(seconds["s"], 1),
+        "letters_per_s": round(count / seconds["s"]),
+        "cpu_s": round(seconds["cpu_s"], 1),
+        "letters_per_cpu_s": round(count / seconds["cpu_s"]),
+    }
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
