@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,7 @@ from minuet.event.record import CAUSES, ID, SLOT, STEP, UNDOES, Record
 from minuet.index import Index
 from minuet.inspection import history
 from minuet.kafka import topics
+from minuet.kafka.offsets import watermarks
 from minuet.kafka.reading import record_of, snapshot
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.writer import Writer
@@ -124,6 +126,11 @@ def library(place: Place, workflow: Workflow, folder: Path, sagas: int) -> dict[
     index = Index(folder)
     some = random.Random(1).sample(range(sagas), LOOKS)
 
+    ends = watermarks(place.connection, workflow.spec.log_topic)
+    cold_ms, _ = timed(
+        lambda: index.find(place.connection, workflow.spec.log_topic, b"-", ends, ends)
+    )
+
     def look(number: int) -> float:
         ms, found = timed(
             lambda: history.read(place.connection, plan, f"order-{number}", index=index)
@@ -131,7 +138,6 @@ def library(place: Place, workflow: Workflow, folder: Path, sagas: int) -> dict[
         assert found.state.status.ended
         return ms
 
-    cold_ms = look(0)
     warm = sorted(look(number) for number in some)
     scan_ms, _ = timed(lambda: history.read(place.connection, plan, f"order-{some[0]}"))
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -144,16 +150,20 @@ def library(place: Place, workflow: Workflow, folder: Path, sagas: int) -> dict[
 
 
 def command(folder: Path, bootstrap: str, words: list[str], sagas: int) -> dict[str, float]:
-    """Type the command for some sagas; ms of wall time."""
+    """Type the command for some sagas; ms of wall time, and of one CPU."""
     some = random.Random(2).sample(range(sagas), COMMANDS)
     took = []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for number in some:
         typed = [sys.executable, "-m", "minuet", *words[:2], "reference", f"order-{number}"]
         typed += [*words[2:], "--bootstrap", bootstrap, "--project", str(folder)]
         ms, run = timed(partial(subprocess.run, typed, capture_output=True, check=False))
         assert run.returncode == 0, run.stderr
         took.append(ms)
-    return {"median_ms": median(took), "most_ms": max(took)}
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    cpu_ms = cpu_s * 1000 / COMMANDS
+    return {"median_ms": median(took), "most_ms": max(took), "cpu_ms": cpu_ms}
 
 
 def measure(place: Place, folder: Path, events: int) -> dict[str, Any]:

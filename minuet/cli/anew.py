@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
@@ -13,6 +13,7 @@ import typer
 from minuet.engines.units import Units
 from minuet.errors import UsageError
 from minuet.kafka.connection import Connection
+from minuet.operations.journal import Journal
 from minuet.rebuild import Asked, Person, ask, done, unblock
 from minuet.spec.model import Spec
 
@@ -40,6 +41,30 @@ class Made:
 
     asked: Asked
     by_worker: bool
+
+
+def make_all_anew(
+    place: Connection, spec: Spec, wanted: Sequence[Wanted], person: Person, show: Show
+) -> list[Made]:
+    """Have all of it made anew, as one operation that is noted."""
+    journal = Journal(place, spec)
+    asked = [asdict(each) for each in wanted]
+    operation = journal.begin("rebuild", person.by, person.why, {"wanted": asked})
+    made: list[Made] = []
+    result = "failed"
+    try:
+        for each in wanted:
+            made.append(make_anew(place, spec, each, person, show))  # noqa: PERF401  (counted if it fails)
+        result = "done"
+    except KeyboardInterrupt:
+        result = "interrupted"
+        raise
+    finally:
+        waits = sum(len(each.asked.offsets) for each in made if not each.by_worker)
+        every = sum(len(each.asked.offsets) for each in made)
+        counts = {"partitions": every, "left_to_the_next_worker": waits}
+        journal.end(operation, result, counts)
+    return made
 
 
 def make_anew(place: Connection, spec: Spec, wanted: Wanted, person: Person, show: Show) -> Made:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from minuet.cli import dead_letters_discard, dead_letters_redrive
+from minuet.cli import dead_letters_discard, dead_letters_files, dead_letters_redrive
 from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
@@ -63,6 +63,8 @@ def register(app: typer.Typer) -> None:
     group.command("show", help=_SHOW)(show)
     group.command("redrive", help=dead_letters_redrive.HELP)(dead_letters_redrive.redrive_letters)
     group.command("discard", help=dead_letters_discard.HELP)(dead_letters_discard.discard)
+    group.command("export", help=dead_letters_files.EXPORT)(dead_letters_files.export)
+    group.command("import", help=dead_letters_files.IMPORT)(dead_letters_files.import_letters)
     app.add_typer(group, name="dead-letters")
 
 

@@ -35,6 +35,9 @@ COMMANDS = {
     ),
     "chaos": "Run a workflow on a real Kafka while workers and broker are killed, and audit it.",
     "simulate": "Run a workflow in virtual time, with faults drawn from a seed, many seeds over.",
+    "whatif": (
+        "Say what would have ended differently, had another version of the workflow been there."
+    ),
     "lint": "Say what is wrong with a workflow, or with each of the project's, and what to do.",
     "diagram": "Draw a workflow: the happy path, the undo path, and who needs what.",
     "asyncapi": "Describe a workflow's topics and events as an AsyncAPI 3.0 document.",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minuet.cli.anew import ByOption, Wanted, WhyOption, make_anew, person_of, told
+from minuet.cli.anew import ByOption, Wanted, WhyOption, make_all_anew, person_of, told
 from minuet.cli.arguments import WorkflowArgument, offer_sagas
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.verify import describe, progress_bar
@@ -65,7 +65,7 @@ def rebuild(  # noqa: PLR0913  (Typer wants a parameter for each option)
         if not typer.confirm(f"make {what} of {workflow} anew from the log?", err=True):
             raise typer.Exit(1)
     with progress_bar("partitions made anew", quiet=json) as show:
-        made = make_anew(place, spec, wanted, person, show)
+        (made,) = make_all_anew(place, spec, [wanted], person, show)
     report = None
     if made.by_worker:
         with progress_bar("reading the log", quiet=json) as show:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import ZipFile
@@ -38,13 +40,17 @@ def of_file(file: Path) -> Spec:
         raise UsageError(message) from error
 
 
-def _of_revision(workflow: str, revision: str, project: Path | None) -> Spec:
-    """The spec as it was at a revision: imported by a child, out of a folder of its own.
+@contextmanager
+def unpacked(folder: Path, revision: str) -> Iterator[tuple[Path, Path]]:
+    """Unpack a revision; yield where it is, and the project's folder in it.
+
+    Args:
+        folder: of the project, somewhere in a git repository.
+        revision: whatever git takes for one.
 
     Raises:
-        UsageError: there is no such revision, or its workflow is written wrong.
+        UsageError: there is no such revision, or no git.
     """
-    folder = project_folder(project)
     inside = _git(folder, revision, "rev-parse", "--show-prefix").decode().strip()
     commit = _git(folder, revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{}}")
     top = _git(folder, revision, "rev-parse", "--show-toplevel").decode().strip()
@@ -52,12 +58,22 @@ def _of_revision(workflow: str, revision: str, project: Path | None) -> Spec:
     with TemporaryDirectory() as there:
         with ZipFile(io.BytesIO(packed)) as archive:
             archive.extractall(there)
+        yield Path(there), Path(there) / inside
+
+
+def _of_revision(workflow: str, revision: str, project: Path | None) -> Spec:
+    """The spec as it was at a revision: imported by a child, out of a folder of its own.
+
+    Raises:
+        UsageError: there is no such revision, or its workflow is written wrong.
+    """
+    with unpacked(project_folder(project), revision) as (there, folder):
         show_it = ["-m", "minuet", "spec", "show", workflow, "--json"]
-        command = [sys.executable, "-P", *show_it, "--project", str(Path(there) / inside)]
+        command = [sys.executable, "-P", *show_it, "--project", str(folder)]
         done = subprocess.run(command, cwd=there, capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().removeprefix("minuet: ")
-            message = f"{workflow} as it was at {revision}: {said.replace(there, revision)}"
+            message = f"{workflow} as it was at {revision}: {said.replace(str(there), revision)}"
             raise UsageError(message)
         return from_plain(done.stdout, f"{workflow} at {revision}")
 

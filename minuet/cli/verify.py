@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from minuet.cli.anew import Wanted, make_anew, person_of, told
+from minuet.cli.anew import Wanted, make_all_anew, person_of, told
 from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.outside import from_outside
@@ -109,12 +109,11 @@ class _Repaired:
 
 def _repaired(loaded: Workflow, place: Connection, report: Report, *, quiet: bool) -> _Repaired:
     """Have made anew what differs, and compare once more."""
-    spec, made, differed = loaded.spec, [], report.differing
+    spec, differed = loaded.spec, report.differing
     person = person_of("", f"verify --repair: {report.differing} differences")
-    for partition, sagas in _differing(report).items():
-        with progress_bar(f"making partition {partition} anew", quiet=quiet) as show:
-            wanted = Wanted(sagas, (partition,))
-            made.append(make_anew(place, spec, wanted, person, show))
+    wanted = [Wanted(sagas, (partition,)) for partition, sagas in _differing(report).items()]
+    with progress_bar("making partitions anew", quiet=quiet) as show:
+        made = make_all_anew(place, spec, wanted, person, show)
     lines = [line for each in report.differences[:_SHOWN_MOST] for line in _difference(each)]
     lines += [told(spec, each) for each in made]
     by_worker = all(each.by_worker for each in made)

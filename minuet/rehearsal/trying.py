@@ -101,6 +101,10 @@ class Steps:
             arguments[step.context] = context
         return self._ended(step, arguments)
 
+    def reads(self, cause: Entry) -> bool:
+        """Whether the value of an event can be read."""
+        return not isinstance(self._event(cause), Unbound)
+
     def close(self) -> None:
         """Let go of the loop that suspended steps ran in."""
         runner, self._runner = self._runner, None

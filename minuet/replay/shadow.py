@@ -12,6 +12,7 @@ from typing import Any
 
 from minuet.errors import GiveUp, UnreadableValue
 from minuet.event.model import Event
+from minuet.event.platform import PLATFORM_EVENTS
 from minuet.event.record import CAUSES, ID, SCHEMA, SLOT, TYPE
 from minuet.kafka.kept import Kept
 from minuet.replay.selection import Decode
@@ -40,7 +41,7 @@ class Recorded:
         id, name = headers.get(ID, b""), headers.get(TYPE, b"").decode(errors="replace")
         self._events.setdefault(id, (name, headers.get(SCHEMA, b""), record.value or b""))
         slot = headers.get(SLOT, b"").decode(errors="replace")
-        if slot and not name.startswith("Step"):
+        if slot and name not in PLATFORM_EVENTS:
             causes = [cause for cause in headers.get(CAUSES, b"").split(b",") if cause]
             self._answers.setdefault(((record.key or b"").decode(), slot), (id, causes))
 

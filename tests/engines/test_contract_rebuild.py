@@ -7,9 +7,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from minuet.core.row import pack, unpack
 from minuet.core.state import State, Status
 from minuet.core.table import Table
+from minuet.engines import virtual_time
+from minuet.engines.model_broker import Faults
 from minuet.event.rebuild import Rebuild, headers_of
 from minuet.event.record import SLOT
 from tests.engines.memory_world import MemoryWorld
@@ -279,3 +283,23 @@ def test_where_the_log_lost_its_beginning_rows_of_what_began_there_stay(play: Pl
         assert sum(len(table) for table in rows) == len(SAGAS)
 
     play(story)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_lost_and_doubled_appends_leave_the_table_whole(seed: int) -> None:
+    faults = Faults(duplicated=0.1, ack_lost=0.1, append_lost=0.1)
+
+    async def main() -> None:
+        world = MemoryWorld(seed=seed, faults=faults)
+        await world.start()
+        await world.ask(*SAGAS)
+        await world.ended(*SAGAS[:12])
+        for saga in SAGAS[:12]:
+            await spoil(world, saga, await changed(world, saga, late))
+        await done(world, await ask(world))
+        await world.ended(*SAGAS)
+        await settled(world)
+        assert await is_fold(world) == len(SAGAS)
+        await world.close()
+
+    virtual_time.run(main())

@@ -40,6 +40,7 @@ def test_who_finds_its_name_taken_asks_the_group_and_goes_on(kafka: str) -> None
         world, worker = await opened(kafka)
         await world.ask(*SAGAS)
         await world.ended(*SAGAS)
+        await world.until(lambda: stored(world))  # else a row finds it out before there is work
         number = world.partition("t")
         part = worker.loop.parts[number]
         name = identity(world.spec.name, number)

@@ -178,7 +178,8 @@ class Observer:
                 assert message.error() is None or cast("Any", message.error()).retriable()
                 if message.error() is None:
                     number = message.partition() or 0
-                    self._take(number, record_of(message))
+                    if message.key():  # else it is a request for a table made anew
+                        self._take(number, record_of(message))
                     self._next[number] = (message.offset() or 0) + 1
 
     def _take(self, partition: int, record: Record) -> None:
@@ -269,6 +270,13 @@ class OrdersRun:
         assert done.returncode == 0, done.stdout + done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+    def asked(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a command of `minuet`."""
+        return subprocess.Popen(
+            self._command(*arguments), env=self._environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
 
     def effects(self) -> dict[str, dict[str, list[int]]]:
         """The ledger: order -> effect -> how often each of its keys was called."""

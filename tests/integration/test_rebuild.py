@@ -82,6 +82,10 @@ def test_who_asked_and_why_stands_in_the_log(parcels: Refusals) -> None:
     headers = dict(message.headers() or ())
     assert (headers["ce_by"], headers["ce_reason"]) == (b"ann", b"a disk was bad")
     assert headers["ce_type"] == b"RebuildTable"
+    [operation] = parcels.found("operations", "list", parcels.name)["operations"]
+    told = [operation[name] for name in ("kind", "by", "why", "result")]
+    assert told == ["rebuild", "ann", "a disk was bad", "done"]
+    assert operation["counts"] == {"partitions": 1, "left_to_the_next_worker": 1}
     assert parcels.found("verify", parcels.name)["unreadable"] == 0
 
 
@@ -101,6 +105,8 @@ def test_a_log_without_its_beginning_is_refused_unless_forced(parcels: Refusals)
         each.result(30)
     code, _, errors = parcels.typed("rebuild", parcels.name, "--why", "x")
     assert code == 1
+    [operation] = parcels.found("operations", "list", parcels.name)["operations"]
+    assert operation["result"] == "failed"
     assert "begins at offset 1: of sagas that began before, only their rows are left" in errors
     with parcels.worker("--simulated") as worker:
         worker.says("ready")

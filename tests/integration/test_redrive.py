@@ -230,6 +230,36 @@ def test_what_nobody_waits_for_is_discarded_and_an_open_incident_is_not(stamps: 
     assert any(fate.endswith("has discarded it") for fate in fates)
 
 
+@pytest.mark.parametrize("name", ["letters.jsonl", "letters.avro"])
+def test_letters_go_into_a_file_and_come_back_once(
+    stamps: Stamps, tmp_path: Path, name: str
+) -> None:
+    place, topic = Connection(stamps.bootstrap), f"{stamps.name}.dead-letters"
+    stamps.down("buy")
+    with stamps.worker("--simulated") as worker:
+        worker.says("ready")
+        stamps.publish(a=1, b=2)
+        stamps.letters(2)
+    file = str(tmp_path / name)
+    assert stamps.found("dead-letters", "export", stamps.name, file)["exported"] == 2
+    before = {(m.partition(), m.key(), m.value(), str(m.headers())) for m in snapshot(place, topic)}
+    again = stamps.found("dead-letters", "import", stamps.name, file)
+    assert (again["written"], again["known"], again["foreign"]) == (0, 2, 0)
+    admin = place.admin()
+    for future in admin.delete_topics([topic]).values():
+        future.result()
+    stamps.apply()
+    assert stamps.found("dead-letters", "import", stamps.name, file)["written"] == 2
+    after = {(m.partition(), m.key(), m.value(), str(m.headers())) for m in snapshot(place, topic)}
+    assert after == before
+    assert {each["saga"] for each in stamps.listed()["letters"]} == {"a", "b"}
+    code, _, errors = stamps.typed("dead-letters", "export", stamps.name, "letters.txt")
+    assert (code, "by its ending" in errors) == (2, True)
+    (tmp_path / name).write_bytes(b"no letter\n")
+    code, _, errors = stamps.typed("dead-letters", "import", stamps.name, file)
+    assert (code, name in errors) == (1, True)
+
+
 def many(stamps: Stamps) -> None:
     lines = [json.dumps({"parcel_id": f"p-{n}", "kilos": 1}) for n in range(MANY)]
     text = "\n".join(lines).encode()

@@ -123,6 +123,19 @@ def test_of_rows_before_a_blank_one_nothing_is_said() -> None:
     assert kinds(checked(order, rows[:5])) == ["unreadable"]
 
 
+def test_a_row_that_is_being_made_anew_is_not_missing() -> None:
+    order = ended()
+    for asked_at, kinds_then in ((len(order.log), []), (0, ["missing"])):
+        check = Check(order.plan, Bounds(0, 1, 0, len(order.log)))
+        for row in (order.row(), BLANK):
+            check.row(KEY, row)
+        for record in order.log:
+            check.record(record)
+        check.unreadable(asked_at, asks=True)
+        report = check.finish()
+        assert (kinds(report), report.unreadable) == (kinds_then, 0)
+
+
 def test_a_saga_without_row_is_missing_once_its_position_is_committed() -> None:
     order = ended()
     assert kinds(checked(order, [])) == ["missing"]
