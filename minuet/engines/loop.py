@@ -214,9 +214,9 @@ class Loop:
         touched: dict[str, State] = {}
         for record in records:
             if isinstance(record, Record):
-                touched[record.key] = state = part.fold(record)
+                touched[record.key] = part.fold(record)
                 if record.type in self._timers.types:
-                    self._timers.came(part, state, record)
+                    self._timers.came(part, record)
             elif not self._rebuilds.asked(part, record) and self.coordinates:
                 part.letters.add(record.offset)
                 self._saying.unreadable(part, record)

@@ -93,9 +93,9 @@ class Timers:
                 if part not in self._looking:
                     self._looking[part] = asyncio.ensure_future(self._look(part))
 
-    def came(self, part: Partition, state: State, record: Record) -> None:
+    def came(self, part: Partition, record: Record) -> None:
         """Note that a deadline event was read: before its time, it says that a clock is ahead."""
-        if part.restored and comes_too_early(self._actor.plan.of(state.version), state, record):
+        if part.restored and comes_too_early(record):
             self._clock.too_early(record.time)
             for each in self._actor.parts.values():
                 each.read_through = min(each.read_through, self._clock())

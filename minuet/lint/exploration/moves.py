@@ -19,7 +19,6 @@ from minuet.event.ids import action_id, answer_id, attempt_id, begin_id
 from minuet.event.record import ATTEMPT, BY, CAUSES, DIGEST, LATE, STEP, UNDOES, Record
 
 SAGA = "saga"
-_LATER_MS = 1 << 40  # when a deadline passes: whatever it is, it is over
 PASSING = "passing"  # the digest of what leaves its trace in the state, or none: tries and persons
 _FAILURES = (
     Failure("retry", "", after_ms=LOGGED_WAIT_MS),
@@ -134,8 +133,7 @@ def _attempt(state: State, slot: Slot, event_type: str, attempt: int, text: str)
 
 
 def _said(state: State, say: Say) -> Move:
-    time = say.of.time + _LATER_MS if say.of is not None and not say.undoes else 0
-    record = _record(state, say.type, say.id, {UNDOES: say.undoes}, time=time)
+    record = _record(state, say.type, say.id, {UNDOES: say.undoes})
     if say.undoes:
         undone = state.undoable(say.undoes)
         of = undone.type if undone is not None else "what may have been done"
@@ -180,8 +178,8 @@ def _decided(
 
 def _record(
     state: State | None, event_type: str, identity: str, headers: dict[str, str] | None = None,
-    *, slot: str = "", time: int = 0,
+    *, slot: str = "",
 ) -> Record:  # fmt: skip
     raw = {name: text.encode() for name, text in (headers or {}).items() if text}
     offset = state.log_offset + 1 if state is not None else 0
-    return Record(SAGA, offset, time, identity, event_type, slot, b"", raw)
+    return Record(SAGA, offset, 0, identity, event_type, slot, b"", raw)

@@ -41,7 +41,7 @@ def test_a_deadline_event_of_a_fast_clock_has_no_effect_and_the_same_in_its_time
     order.now += 30 * MINUTE_MS
     (early,) = order.says()
     order.now -= CLOCKS_APART_MS + 1_000
-    order.append(early.type, early.id, causes=early.of.id if early.of else "")
+    order.append(early.type, early.id, notbefore=str(early.not_before))
     assert order.status == "running"
     assert order.state.counts == {"illegal": 1}
     order.now += CLOCKS_APART_MS + 1_000
@@ -55,7 +55,7 @@ def test_clocks_may_differ_a_little() -> None:
     order.now += 30 * MINUTE_MS
     (early,) = order.says()
     order.now -= CLOCKS_APART_MS // 2
-    order.append(early.type, early.id, causes=early.of.id if early.of else "")
+    order.append(early.type, early.id, notbefore=str(early.not_before))
     assert order.status == "failing"
 
 

@@ -13,7 +13,7 @@ import pytest
 from minuet.core.due import Ahead, Doubt, doubt, due
 from minuet.core.state import Entry, Place
 from minuet.core.table import Table
-from tests.unit.core.story import HOUR_MS, MINUTE_MS, Story, orders, step
+from tests.unit.core.story import HOUR_MS, Story, orders, step
 
 
 @pytest.fixture(params=[False, True], ids=["stays", "crashes"])
@@ -217,7 +217,6 @@ def test_a_second_order_with_another_id_begins_nothing(order: Story) -> None:
 
 def test_the_pivot_is_never_taken_for_started_inline(order: Story) -> None:
     of(order, "reserve_stock", "screen_fraud")
-    order.now += 30 * MINUTE_MS
     order.happens("OrderExpired")
     of(order, "charge_payment")
     assert "book_shipment" not in order.due
