@@ -35,7 +35,7 @@ from minuet.errors import BrokerError, UsageError
 from minuet.operations.journal import Journal, Operation
 from minuet.redrive.choosing import Choice, choose
 from minuet.redrive.deeds import Tally, redrive
-from minuet.redrive.trying import try_out
+from minuet.redrive.trying import Trying
 
 HELP = """Take dead letters up again: the steps that gave up run again, under the same keys.
 
@@ -96,14 +96,12 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     if not (dry_run or yes) and (json or not sys.stdin.isatty()):
         message = "nobody can be asked here: say --yes, or --dry-run to see what would be done"
         raise UsageError(message)
-    with progress_bar("reading letters and table", quiet=json) as bar:
-        choice = choose(order.desk, order.wanted, bar, limit)
+    choice, would = _chosen(order, limit, dry_run=dry_run, simulated=simulated, quiet=json)
     told = plan_of(order, choice)
     if not json:
-        for line in _plan_lines(told):
+        for line in (*_plan_lines(told), *_would_lines(would)):
             typer.echo(line)
     if who is None or not choice.letters:
-        would = _try_out(order, choice, simulated=simulated, quiet=json) if dry_run else {}
         if json:
             print_json({"operation": "", "result": "nothing done", **told, **would})
         return
@@ -134,21 +132,35 @@ def _carry_out(
     return operation, tally
 
 
-def _try_out(order: Asked, choice: Choice, *, simulated: bool, quiet: bool) -> dict[str, Any]:
-    """Try the steps of the letters, and tell what they would say."""
-    names = order.loaded.steps if simulated else ()
-    with progress_bar("trying", quiet=quiet) as bar:
-        tried = try_out(order.desk, order.loaded, choice, names, bar)
-    names_of = ("step", "result", "what", "letters")
-    rows = [(*about, count) for about, count in tried.counts().most_common()]
-    if rows and not quiet:
-        typer.echo("what would come of it")
-        for line in columns(names_of, [(a, b, short(what), n) for a, b, what, n in rows]):
-            typer.echo(line)
-    return {
-        "would": [dict(zip(names_of, row, strict=True)) for row in rows],
-        "letters": [asdict(each) for each in tried.letters],
+_WOULD = ("step", "result", "what", "letters")
+
+
+def _chosen(
+    order: Asked, limit: int, *, dry_run: bool, simulated: bool, quiet: bool
+) -> tuple[Choice, dict[str, Any]]:
+    """The letters that are taken up; of a dry run also what their steps would say."""
+    with progress_bar("reading letters and table", quiet=quiet) as bar:
+        if not dry_run:
+            return choose(order.desk, order.wanted, bar, limit), {}
+        names = order.loaded.steps if simulated else ()
+        trying = Trying(order.loaded, order.desk.codec, names)
+        try:
+            choice = choose(order.desk, order.wanted, bar, limit, trying.visit)
+        finally:
+            trying.close()
+    rows = [(*about, count) for about, count in trying.counts().most_common()]
+    return choice, {
+        "would": [dict(zip(_WOULD, row, strict=True)) for row in rows],
+        "letters": [asdict(each) for each in trying.letters],
     }
+
+
+def _would_lines(would: dict[str, Any]) -> Iterator[str]:
+    found = would.get("would", [])
+    if found:
+        yield "what would come of it"
+        yield from columns(_WOULD, [[short(each[n]) if n == "what" else each[n] for n in _WOULD]
+                                    for each in found])  # fmt: skip
 
 
 def plan_of(order: Asked, choice: Choice) -> dict[str, Any]:

@@ -59,7 +59,13 @@ class Choice:
         return sum(self.acts.values()) + sum(self.left.values())
 
 
-def choose(desk: Desk, wanted: Wanted, progress: Progress, limit: int = 0) -> Choice:
+def choose(
+    desk: Desk,
+    wanted: Wanted,
+    progress: Progress,
+    limit: int = 0,
+    visit: Callable[[Ready], None] = lambda _ready: None,
+) -> Choice:
     """Look at the letters that are wanted; nothing is written.
 
     Args:
@@ -67,6 +73,7 @@ def choose(desk: Desk, wanted: Wanted, progress: Progress, limit: int = 0) -> Ch
         wanted: which.
         progress: told how much is read, and of how much.
         limit: how many are taken up at most; 0 for all.
+        visit: told of each that is to be taken up, while its saga is at hand.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -87,6 +94,7 @@ def choose(desk: Desk, wanted: Wanted, progress: Progress, limit: int = 0) -> Ch
         else:
             acts[found.act, letter.step or letter.type, letter.category] += 1
             ready.append(letter)
+            visit(found)
     sagas = len({letter.saga for letter in ready})
     return Choice(ready, acts, sagas, left, frozenset(settled), known)
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from minuet.contracts.codec import Codec
 from minuet.core.settle import Failure
 from minuet.event.model import Event
-from minuet.redrive.choosing import Choice, Desk, one
 from minuet.redrive.judge import RESUME, Ready
 from minuet.rehearsal.trying import Steps, Unknown
 from minuet.spec.assemble import Workflow
 
 ANSWERS, FAILS, UNKNOWN, APPENDS = "answers", "fails again", "unknown", "appends"
-_PROGRESS_EVERY = 500
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,50 +32,39 @@ class Would:
     what: str
 
 
-@dataclass(frozen=True)
-class Tried:
-    """What would come of all."""
+class Trying:
+    """Tries the step of each letter that it visits; nothing is written anywhere.
 
-    letters: list[Would]
+    Args:
+        workflow: whose steps they are.
+        codec: of its events.
+        simulated: names of the steps with resources that run on their simulated forms.
+
+    Attributes:
+        letters: what would come of each.
+
+    Raises:
+        UsageError: a resource has no simulated form.
+    """
+
+    def __init__(self, workflow: Workflow, codec: Codec, simulated: Collection[str]) -> None:
+        self._steps = Steps(workflow, codec, simulated)
+        self.letters: list[Would] = []
+
+    def visit(self, ready: Ready) -> None:
+        """Try a letter."""
+        letter = ready.letter
+        result, what = _would(self._steps, ready)
+        about = letter.step or letter.type
+        self.letters.append(Would(letter.id, letter.saga, about, result, what))
 
     def counts(self) -> Counter[tuple[str, str, str]]:
         """How many of each step and result, and of each event or error."""
         return Counter((each.step, each.result, each.what) for each in self.letters)
 
-
-def try_out(
-    desk: Desk, workflow: Workflow, choice: Choice, simulated: Collection[str], progress: Progress
-) -> Tried:
-    """Try the step of each letter of a choice; nothing is written anywhere.
-
-    Args:
-        desk: what is needed.
-        workflow: whose steps they are.
-        choice: which letters.
-        simulated: names of the steps with resources that run on their simulated forms.
-        progress: told how many are done, and of how many.
-
-    Raises:
-        UsageError: a resource has no simulated form.
-    """
-    steps = Steps(workflow, desk.codec, simulated)
-    try:
-        return Tried(list(_each(desk, steps, choice, progress)))
-    finally:
-        steps.close()
-
-
-def _each(desk: Desk, steps: Steps, choice: Choice, progress: Progress) -> Iterator[Would]:
-    total = len(choice.letters)
-    for number, letter in enumerate(choice.letters):
-        if number % _PROGRESS_EVERY == 0:
-            progress(number, total)
-        ready = one(desk, choice.current, letter, {})
-        if isinstance(ready, Ready):
-            result, what = _would(steps, ready)
-            about = letter.step or letter.type
-            yield Would(letter.id, letter.saga, about, result, what)
-    progress(total, total)
+    def close(self) -> None:
+        """Let go of what suspended steps ran in."""
+        self._steps.close()
 
 
 def _would(steps: Steps, ready: Ready) -> tuple[str, str]:
