@@ -23,6 +23,7 @@ class Say:
         of: the event whose fields a request copies by name; None for an end, and for a slot in
             doubt that is undone unseen.
         undoes: the id of what is undone, or empty.
+        not_before: of a deadline event, when it was due, ms since 1970.
     """
 
     type: str
@@ -30,6 +31,7 @@ class Say:
     of: Entry | None
     undoes: str
     reason: str
+    not_before: int = 0
 
 
 def decide(plan: Plan, state: State, read_through_ms: int) -> list[Say]:
@@ -83,7 +85,7 @@ def _expired(plan: Plan, state: State, read_through_ms: int) -> Iterator[Say]:
         if when <= read_through_ms:
             after = state.events[plan.deadlines[event_type].after]
             identity = coordinator_id(event_type, state.round, after.id)
-            yield Say(event_type, identity, after, "", f"not in time after {after.type}")
+            yield Say(event_type, identity, after, "", f"not in time after {after.type}", when)
 
 
 def _undos(plan: Plan, state: State) -> Iterator[Say]:

@@ -8,7 +8,9 @@ from minuet.core.entries import entry_of, open_incident, take
 from minuet.core.plan import Plan
 from minuet.core.state import Place, State, Status
 from minuet.core.unreadable import replaces_unreadable
-from minuet.event.record import LATE, ROUND, STEP, UNDOES, Record
+from minuet.event.record import LATE, NOT_BEFORE, ROUND, STEP, UNDOES, Record
+
+CLOCKS_APART_MS = 1_000  # of a worker and a broker, in a deadline that counts
 
 
 def outcome(plan: Plan, state: State, record: Record) -> None:
@@ -17,6 +19,9 @@ def outcome(plan: Plan, state: State, record: Record) -> None:
         state.count("illegal")
     elif record.type in plan.deadlines and _comes_too_late(plan, state, record):
         replaces_unreadable(state, record)
+    elif record.type in plan.deadlines and comes_too_early(record):
+        state.count("illegal")
+        state.seen.pop(record.id, None)  # the same event, in its time, is to have its effect
     elif came_second(state, record):
         if not replaces_unreadable(state, record):
             stray(plan, state, record)
@@ -52,6 +57,14 @@ def _comes_too_late(plan: Plan, state: State, record: Record) -> bool:
     """Whether a deadline event has no effect: its `unless`, or the saga's failure, was first."""
     unless = plan.deadlines[record.type].unless
     return state.status is not Status.RUNNING or unless in state.events
+
+
+def comes_too_early(record: Record) -> bool:
+    """Whether a deadline event is of a worker whose clock is ahead of the log's.
+
+    When it was due stands in the event: another version may give more time, or less.
+    """
+    return record.time < record.number(NOT_BEFORE) - CLOCKS_APART_MS
 
 
 def _happen(plan: Plan, state: State, record: Record) -> None:

@@ -142,6 +142,8 @@ class Composer:
             more.append((UNDOES, say.undoes.encode()))
         if say.of is not None:
             more.append((CAUSES, say.of.id.encode()))
+        if say.not_before:
+            more.append((NOT_BEFORE, str(say.not_before).encode()))
         if say.type == "SagaMigrated":
             more.append((MIGRATES, say.reason.encode()))
         return self._event(say.id, self._body(say, state), state, partition, more)

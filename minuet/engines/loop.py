@@ -85,7 +85,7 @@ class Loop:
         self._flow = Flow(log, self.parts, options.window)
         self._gates = Gates(self, unit, options, clock)
         self._calls = Calls(self, log, options, clock, turns)
-        timers = Timers(self, log, self._calls, clock)
+        timers = self._timers = Timers(self, log, self._calls, clock)
         hands = Hands(self._saying, self._flow, timers, self._gates, Held(self, log))
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
         rows = MemoryStores() if stores is None else stores
@@ -215,9 +215,12 @@ class Loop:
         for record in records:
             if isinstance(record, Record):
                 touched[record.key] = part.fold(record)
+                if record.type in self._timers.types:
+                    self._timers.came(part, record)
             elif not self._rebuilds.asked(part, record) and self.coordinates:
                 part.letters.add(record.offset)
                 self._saying.unreadable(part, record)
+        self._timers.read(part)
         self.folded += len(records)
         self._checkpoints.count(len(records))
         part.reach(records[-1].offset + 1)

@@ -12,11 +12,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from minuet.core.due import FOREVER, deadlines, next_timer
+from minuet.core.outcomes import comes_too_early
 from minuet.core.plan import Plan
 from minuet.core.state import State
 from minuet.engines.log import Log
+from minuet.engines.log_time import LogTime
 from minuet.engines.partition import Partition
 from minuet.errors import BrokerError
+from minuet.event.record import Record
 
 ASK_AGAIN_S = 1.0  # after a broker did not say how far its log goes
 
@@ -52,13 +55,18 @@ class Timers:
         log: asked for high watermarks.
         waits: knows which need no timer.
         clock: ms since 1970.
+
+    Attributes:
+        types: of deadline events, those of older versions too.
     """
 
     def __init__(self, actor: Actor, log: Log, waits: Waits, clock: Callable[[], int]) -> None:
         self._actor = actor
         self._log = log
         self._waits = waits
-        self._clock = clock
+        self._clock = LogTime(clock)
+        plans = (actor.plan, *actor.plan.older.values())
+        self.types = frozenset(name for plan in plans for name in plan.deadlines)
         self._handle: asyncio.TimerHandle | None = None
         self._at = FOREVER
         self._looking: dict[Partition, asyncio.Task[None]] = {}
@@ -84,6 +92,17 @@ class Timers:
                 part.overdue[state.saga_id] = None
                 if part not in self._looking:
                     self._looking[part] = asyncio.ensure_future(self._look(part))
+
+    def came(self, part: Partition, record: Record) -> None:
+        """Note that a deadline event was read: before its time, it says that a clock is ahead."""
+        if part.restored and comes_too_early(record):
+            self._clock.too_early(record.time)
+            for each in self._actor.parts.values():
+                each.read_through = min(each.read_through, self._clock())
+
+    def read(self, part: Partition) -> None:
+        """Note that records were read: a clock that was ahead may have been set right."""
+        self._clock.read(part.table.log_time)
 
     def _schedule(self, when: int) -> None:
         if when >= self._at:
@@ -119,7 +138,7 @@ class Timers:
                     await asyncio.sleep(ASK_AGAIN_S)
                     continue
                 await part.until(high)
-                part.read_through = taken
+                part.read_through = min(taken, self._clock())  # that may have been set right
                 for key in keys:
                     state = part.table.get(key)
                     if state is not None and part.live:

@@ -125,6 +125,10 @@ class World(ABC):
         self.codec = Codec(self.workflow.models.values(), LocalRegistry())
         self.options = options
         self.workers: list[Worker] = []
+        self.ahead_ms = 0  # what the workers' clock is ahead of the broker's
+
+    def _clock(self) -> int:
+        return self.now_ms() + self.ahead_ms
 
     # -- what is supplied --------------------------------------------------------------------------
 
@@ -165,7 +169,7 @@ class World(ABC):
         client_id = f"minuet:{self.spec.name}:{','.join(sorted(only))}"
         log = Watched(self.log(group, client_id))
         seed = len(self.workers)
-        loop = Loop(unit, cast(Log, log), self.codec, self.now_ms, self.options, seed, self.stores)
+        loop = Loop(unit, cast(Log, log), self.codec, self._clock, self.options, seed, self.stores)
         worker = Worker(loop, log)
         self.workers.append(worker)
         await loop.start()

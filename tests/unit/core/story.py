@@ -271,6 +271,7 @@ class Story:
         for say in said:
             self.append(
                 say.type, say.id, undoes=say.undoes, round=self.state.round,
+                notbefore=str(say.not_before or ""),
                 causes=say.of.id if say.of is not None else "",
             )  # fmt: skip
         return [say.type for say in said]

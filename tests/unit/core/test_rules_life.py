@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from minuet.core.due import FOREVER, next_timer
+from minuet.core.outcomes import CLOCKS_APART_MS
 from minuet.core.row import peek
 from minuet.core.table import Table
 from minuet.event.record import Record
@@ -33,6 +34,29 @@ def test_a_deadline_fires_by_log_time_and_fails_the_saga() -> None:
     assert order.coordinates() == ["OrderExpired"]
     assert order.status == "failing"
     assert order.decided == ["ReleaseStock"]
+
+
+def test_a_deadline_event_of_a_fast_clock_has_no_effect_and_the_same_in_its_time_has() -> None:
+    order = placed("reserve_stock")
+    order.now += 30 * MINUTE_MS
+    (early,) = order.says()
+    order.now -= CLOCKS_APART_MS + 1_000
+    order.append(early.type, early.id, notbefore=str(early.not_before))
+    assert order.status == "running"
+    assert order.state.counts == {"illegal": 1}
+    order.now += CLOCKS_APART_MS + 1_000
+    assert order.coordinates() == ["OrderExpired"]
+    assert order.status == "failing"
+    assert order.state.counts == {"illegal": 1}
+
+
+def test_clocks_may_differ_a_little() -> None:
+    order = placed("reserve_stock")
+    order.now += 30 * MINUTE_MS
+    (early,) = order.says()
+    order.now -= CLOCKS_APART_MS // 2
+    order.append(early.type, early.id, notbefore=str(early.not_before))
+    assert order.status == "failing"
 
 
 def test_a_deadline_is_off_once_its_unless_has_happened() -> None:
