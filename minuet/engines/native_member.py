@@ -211,7 +211,8 @@ class Member:
             self._commands.popleft()(self._consumer)
 
     def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
-        self._loop.call_soon_threadsafe(told, *arguments)
+        if not self._loop.is_closed():  # else nobody hears any more: the thread outlived it
+            self._loop.call_soon_threadsafe(told, *arguments)
 
     # -- the group (these run on the reading thread, inside a poll) -------------------------------
 
