@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -117,6 +118,8 @@ class Parcels:
         out, errors = StringIO(), StringIO()
         where = ("--bootstrap", self.bootstrap, "--project", str(self.folder))
         code: object = 0
+        logger = logging.getLogger()
+        handlers, level = list(logger.handlers), logger.level  # a command has its own, for its end
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
             patch.chdir(self.folder)
             patch.setattr(sys, "argv", ["minuet", *arguments, *where])
@@ -125,6 +128,9 @@ class Parcels:
                 main()
             except SystemExit as end:
                 code = end.code
+            finally:
+                logger.handlers[:] = handlers
+                logger.setLevel(level)
         assert code is None or isinstance(code, int)
         return code or 0, out.getvalue(), errors.getvalue()
 
