@@ -113,7 +113,8 @@ def test_a_wrong_command_line_is_told_in_one_message(parcels: Refusals) -> None:
     assert (wrong["code"], "has no saga 'heavi'" in wrong["error"]) == (2, True)
     code, _, errors = parcels.typed("rebuild", parcels.name, "--why", "x")
     assert (code, "nobody can be asked here: say --yes" in errors) == (2, True)
-    assert parcels.found("operations", "list", parcels.name)["operations"] == []
+    [begun] = parcels.found("operations", "list", parcels.name)["operations"]
+    assert begun["result"] == "failed"  # that of partition 7
 
 
 def test_a_log_without_its_beginning_is_refused_unless_forced(parcels: Refusals) -> None:
