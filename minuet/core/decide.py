@@ -74,8 +74,10 @@ def _migration(plan: Plan, state: State) -> Say | None:
         return None
     for rule in plan.spec.migrations:
         if rule.version == state.version and not any(t in state.events for t in rule.unless):
-            of = f"{state.begin_id}/{plan.spec.version}"
+            of = f"{state.begin_id}/{state.version}/{plan.spec.version}"
             identity = coordinator_id("SagaMigrated", state.round, of)
+            if identity in state.seen:
+                return None  # it had no effect, as where a worker did not know of it: nor will it
             return Say("SagaMigrated", identity, None, "", state.version)
     return None
 
@@ -85,6 +87,8 @@ def _expired(plan: Plan, state: State, read_through_ms: int) -> Iterator[Say]:
         if when <= read_through_ms:
             after = state.events[plan.deadlines[event_type].after]
             identity = coordinator_id(event_type, state.round, after.id)
+            if identity in state.seen:
+                continue  # under another version it came too late
             yield Say(event_type, identity, after, "", f"not in time after {after.type}", when)
 
 

@@ -165,6 +165,7 @@ class Table:
         if is_blank(row):
             self._rows.drop(key)
             self.rewrite.discard(key)
+            self.unreadable.add(key)  # until the row that is to follow it: its writer may have died
             return
         self.log_time = max(self.log_time, at)
         self.log_end = max(self.log_end, offset + 1)

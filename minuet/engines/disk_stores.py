@@ -145,9 +145,9 @@ class DiskStore:
 
     def discard(self) -> None:
         """Delete what is on disk."""
-        self.close()
         if self._disk is not None:
             self._disk.destroy()
+        self.close()
 
     def __len__(self) -> int:
         return len(self._rows)

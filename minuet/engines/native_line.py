@@ -159,8 +159,7 @@ class Line:
 
     def drop(self) -> None:
         """End, and write nothing more."""
-        self._dropped = True
-        self._queue.clear()
+        self._dropped = True  # the queue is left alone: the thread may be taking from it
         self._some.set()
 
     def error(self, failure: KafkaException | KafkaError) -> BrokerError:
@@ -187,7 +186,8 @@ class Line:
                 if self._finishes:
                     return
         except Exception as error:  # a thread must not end in silence
-            self._owner.broken(error)
+            if not self._dropped:
+                self._owner.broken(error)
 
     def _named(self) -> Producer:
         """Make a producer of this name: whoever had it before writes no more from here on."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     Consumer,
     KafkaError,
     KafkaException,
@@ -23,13 +22,13 @@ from confluent_kafka import (
 )
 
 from minuet.engines.log import Position, Sink
+from minuet.engines.native_positions import standing, standing_with_open
 from minuet.engines.native_reading import Lead
 from minuet.engines.native_records import Read, by_partition
 from minuet.engines.silence import Silence
 from minuet.errors import BrokerError
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.groups import is_listed
-from minuet.kafka.offsets import positions_of
 from minuet.kafka.patience import patiently
 
 T = TypeVar("T")
@@ -211,7 +210,8 @@ class Member:
             self._commands.popleft()(self._consumer)
 
     def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
-        self._loop.call_soon_threadsafe(told, *arguments)
+        if not self._loop.is_closed():  # else nobody hears any more: the thread outlived it
+            self._loop.call_soon_threadsafe(told, *arguments)
 
     # -- the group (these run on the reading thread, inside a poll) -------------------------------
 
@@ -220,33 +220,21 @@ class Member:
             if self._holding is not None:
                 self._holding.heed(consumer)
                 self._holding.take_over(consumer, [p.partition for p in partitions])
-            positions = patiently(lambda: self._positions(consumer, partitions))
-        except (
-            KafkaException,
-            BrokerError,
-        ) as failure:  # out of a callback it would come as what none can catch
-            self._failure = failure
+            positions = patiently(lambda: self._standing(consumer, partitions))
+        except (KafkaException, BrokerError) as failure:
+            self._failure = failure  # out of a callback it would come as what none can catch
             return
         starts = [TopicPartition(self._topic, n, at.start) for n, at in positions.items()]
         consumer.incremental_assign(starts)
         self._tell(self._sink.assigned, positions)
 
-    def _positions(
+    def _standing(
         self, consumer: Consumer, partitions: list[TopicPartition]
     ) -> dict[int, Position]:
         places = [TopicPartition(p.topic, p.partition) for p in partitions]
-        if not places:
-            return {}  # a member more than there are partitions
-        committed = positions_of(self._connection, self._reads_from, places)
-        positions = {}
-        for place in places:
-            low, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
-            start = committed.get(place.partition, OFFSET_BEGINNING)
-            if start != OFFSET_BEGINNING and not low <= start <= high:
-                text = "partition %s: position %s is not in the log, which has %s to %s: read anew"
-                _LOG.warning(text, place.partition, start, low, high)
-            positions[place.partition] = Position(start if low <= start <= high else low, high)
-        return positions
+        if self._holding is None:
+            return standing(self._connection, self._reads_from, places, consumer)
+        return standing_with_open(self._connection, self._reads_from, places)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [p.partition for p in partitions]

@@ -196,6 +196,7 @@ class Rebuilds:
             self._act(part, changed)
             sagas, differing = sagas + len(renewed), differing + len(changed)
             scratch.rest()
+            part.table.cool()
             await self._turns.over()
         for keys in self._slices(iter([] if scratch.cut else await self._strangers(part, scratch))):
             gone = [key for key in keys if scratch.table.get(key) is None]
@@ -221,7 +222,7 @@ class Rebuilds:
         state = scratch.table.get(key)
         if state is None or (scratch.cut and state.status is Status.EARLY):
             return False
-        return not scratch.table.is_over(state) or part.table.get(key) is not None
+        return not part.table.is_over(state) or part.table.get(key) is not None
 
     def _act(self, part: Partition, keys: Iterable[str]) -> None:
         for key in keys:
@@ -233,7 +234,11 @@ class Rebuilds:
         """Sagas that have a row, here or in the topic, and of which the log knows nothing."""
         if scratch.sagas is not None:
             return [key for key in sorted(scratch.sagas) if scratch.table.get(key) is None]
-        here = {key for key in part.table.keys() if scratch.table.get(key) is None}  # noqa: SIM118
+        here: set[str] = set()
+        for keys in self._slices(part.table.keys()):
+            here.update(key for key in keys if scratch.table.get(key) is None)
+            scratch.rest()
+            await self._turns.over()
         found: set[str] = set()
         async for chunk in self._log.rows(part.number):
             for raw, row, _ in chunk:

@@ -77,6 +77,12 @@ class Project:
                 event = model.__name__
                 message = f"@upcast({event}, from_version={last}): schemas/{name} has no v{last}"
                 raise DefinitionError(message, mend=f"it has {len(there)} versions of {event}")
+            bare = [n for n in range(1, last) if n not in upcasts_of(model)]
+            if bare:
+                event = model.__name__
+                message = f"@upcast({event}, from_version={last}) stands alone: v{bare[0]} has none"
+                mend = f"write @upcast({event}, from_version={bare[0]}) too: it is not passed on"
+                raise DefinitionError(message, mend=mend)
             know_versions(model, {each.schema.fingerprint: each.number for each in there})
 
     def _table(self, name: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def test_a_step_that_cannot_answer_for_an_older_version_is_not_run_for_it(play: 
         await world.kill(first)
         world.release()
         world.policy("charge_card", says=("CardCharged", "CardDeclined", "CardHeld"))
-        await world.start()
+        await world.started(await world.start())
         await world.ask("new")
         await world.ended("new")
         assert len(world.desk.calls("charge_card", "old")) == 1

@@ -80,16 +80,20 @@ def test_bytes_that_are_no_row_are_noted_and_known_no_more() -> None:
         "a": (b"",),
         "b": (cut,),
         "c": (row_at(1), b"", row_at(2)),
-        "d": (b"", BLANK),
+        "d": (b"", BLANK, row_at(3)),
+        "e": (row_at(1), BLANK),
+        "f": (BLANK, None),
     }.items():
         for row in rows:
             table.load(key, row)
     table.loaded()
-    assert table.unreadable == {"a"}  # the others' first fields can be read
-    assert [state.saga_id for state in table.live()] == ["c"]
-    assert table.unreadable == {"a", "b"}
+    # The first fields of b can be read; of e nobody wrote what was to follow the blank row.
+    assert table.unreadable == {"a", "e"}
+    assert sorted(state.saga_id for state in table.live()) == ["c", "d"]
+    assert table.unreadable == {"a", "b", "e"}
     assert table.get("b") is None
-    assert table.reach() == 3
+    assert table.get("e") is None
+    assert table.reach() == 4
     for key in "ab":
         table.replace(key, row_at(1))
         state = table.get(key)

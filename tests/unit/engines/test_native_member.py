@@ -52,6 +52,9 @@ class Loop:
     def __init__(self) -> None:
         self.asked: list[Callable[[], None]] = []
 
+    def is_closed(self) -> bool:
+        return False
+
     def call_soon_threadsafe(self, told: Callable[..., None], *arguments: Any) -> None:
         self.asked.append(lambda: told(*arguments))
 
