@@ -105,6 +105,7 @@ def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
     )  # fmt: skip
     loaded = projects.load(workflow, project)
     kind = kind_of(into, "--into")
+    wish.check_options(kind)
     wish.check_question()
     if kind is Kind.FILE:
         raise typer.Exit(into_file(wish, loaded))

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any
 
 import typer
@@ -45,14 +45,15 @@ class _Job:
 
 def into_file(wish: Wish, workflow: Workflow) -> int:
     """Plan, ask, and write; return the exit code."""
-    source = source_of(wish, workflow.spec.log_topic)
+    now_ms = time_ns() // 1_000_000
+    source = source_of(wish, workflow.spec, now_ms)
     with ExitStack() as stack:
         stopping = stack.enter_context(Stopping().heard())
-        output = Output(Path(wish.into), _identity(wish, source))
+        output = Output(Path(wish.into), _identity(wish, source), now_ms)
         stack.callback(output.close)
         stack.callback(output.discard)
-        if output.begun is not None and isinstance(source, LogSource):
-            source = source_of(wish, workflow.spec.log_topic, output.begun.span)
+        if begun := output.begun:
+            source = source_of(wish, workflow.spec, begun.asked_ms, begun.span)
         selection = wish.selection(workflow, SourceSchemas(source))
         return _replay(_Job(wish, workflow, source, selection, output, stopping))
 
@@ -70,8 +71,8 @@ def _replay(job: _Job) -> int:
     for line in plan_lines(plan):
         typer.echo(line, err=wish.json or not wish.dry_run)
     stopped = "interrupted" if job.stopping.code else ""
-    if not (stopped or wish.dry_run or wish.agreed(f"Write {wish.into}?")):
-        stopped = "not wanted"
+    if not (stopped or wish.dry_run or wish.agreed(f"Write {wish.into}?", job.stopping)):
+        stopped = "interrupted" if job.stopping.code else "not wanted"
     if stopped or wish.dry_run:
         return _end(wish, {"plan": plan, "stopped": stopped}, job.stopping.code or bool(stopped))
     return _write(job, plan, found)

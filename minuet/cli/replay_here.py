@@ -8,19 +8,19 @@ from typing import Any
 
 import typer
 
-from minuet.cli.anew import Wanted, make_anew, person_of, told
+from minuet.cli.anew import Wanted, make_all_anew, person_of, told
 from minuet.cli.common import print_json
 from minuet.cli.plain import plain
 from minuet.cli.replay_choice import chosen
 from minuet.cli.replay_wish import Wish, source_of
-from minuet.cli.replayed import due_lines
+from minuet.cli.replayed import due_lines, untold_lines
 from minuet.cli.verify import progress_bar
 from minuet.core.plan import compile_plan
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.spans import span
 from minuet.replay.outlook import Choice
-from minuet.replay.own_rows import Differing, differing, due_in
+from minuet.replay.own_rows import Differing, differing, due_in, to_renew
 from minuet.replay.sources import LogSource
 from minuet.replay.stopping import Stopping
 from minuet.spec.assemble import Workflow
@@ -36,21 +36,22 @@ def rows_anew(wish: Wish, workflow: Workflow) -> int:
     place = wish.place()
     topics.check(place, spec)
     with Stopping().heard() as stopping:
-        choice = chosen(wish, workflow, source_of(wish, spec.log_topic), stopping)
+        choice = chosen(wish, workflow, source_of(wish, spec), stopping)
         if stopping.code:
             return _end(wish, {"stopped": "interrupted"}, stopping.code)
     found = _looked(wish, workflow, place, choice)
-    plan = _plan(workflow, place, found)
+    anew = to_renew(found, choice)
+    plan = {**_plan(workflow, place, found, anew), "untold": choice.untold}
     for line in _plan_lines(plan):
         typer.echo(line, err=wish.json or not wish.dry_run)
     if wish.dry_run or not found.sagas:
         return _end(wish, {"plan": plan, "stopped": ""}, 0)
-    if not wish.agreed(f"Have the rows of {len(found.sagas):,} sagas made anew from the log?"):
+    many = "all" if anew is None else f"{len(anew):,}"
+    if not wish.agreed(f"Have the rows of {many} sagas made anew from the log?"):
         return _end(wish, {"plan": plan, "stopped": "not wanted"}, 1)
-    wanted = found.sagas if found.complete else tuple(choice.names())
     began = monotonic()
     with progress_bar("partitions made anew", quiet=wish.json) as show:
-        made = make_anew(place, spec, Wanted(wanted), person, show)
+        (made,) = make_all_anew(place, spec, [Wanted(anew or ())], person, show)
     left = _looked(wish, workflow, place, choice).sagas if made.by_worker else ()
     result = {
         "plan": plan, "requests": dict(made.asked.offsets), "done": made.by_worker,
@@ -65,13 +66,15 @@ def rows_anew(wish: Wish, workflow: Workflow) -> int:
 
 def _looked(wish: Wish, workflow: Workflow, place: Connection, choice: Choice) -> Differing:
     with progress_bar("reading the log", quiet=wish.json) as show:
-        return differing(verify(place, workflow.spec, show), choice)
+        return differing(verify(place, workflow.spec, show, meant=choice.has_saga))
 
 
-def _plan(workflow: Workflow, place: Connection, found: Differing) -> dict[str, Any]:
+def _plan(
+    workflow: Workflow, place: Connection, found: Differing, anew: tuple[str, ...] | None
+) -> dict[str, Any]:
     spec = workflow.spec
     log = LogSource(place, spec.log_topic, span(place, spec.log_topic), spec.partitions)
-    due = due_in(compile_plan(spec), log.records(), found.sagas)
+    due = due_in(compile_plan(spec), log.records(), anew)
     return {
         "source": log.name, "into": "here", "rows_differ": len(found.sagas),
         "complete": found.complete, "sagas": list(found.sagas), **due.as_dict(),
@@ -80,6 +83,7 @@ def _plan(workflow: Workflow, place: Connection, found: Differing) -> dict[str, 
 
 def _plan_lines(plan: dict[str, Any]) -> Iterator[str]:
     yield f"replay {plan['source']} into its own rows: nothing is appended but the request"
+    yield from untold_lines(plan)
     if not plan["rows_differ"]:
         yield "  each row is what the log says: nothing is to be done"
         return

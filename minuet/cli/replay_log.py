@@ -11,7 +11,7 @@ import typer
 from minuet.cli.anew import person_of
 from minuet.cli.common import print_json
 from minuet.cli.replay_choice import chosen
-from minuet.cli.replay_wish import HERE, Wish, source_of, whole_of
+from minuet.cli.replay_wish import HERE, Wish, source_of
 from minuet.cli.replayed import plan_lines, say
 from minuet.cli.verify import progress_bar
 from minuet.core.plan import compile_plan
@@ -25,6 +25,7 @@ from minuet.kafka.writer import Writer
 from minuet.operations.journal import Journal, Operation
 from minuet.rebuild import Person
 from minuet.replay.into_log import SETTINGS, Appending, Prefixes, check_partitions
+from minuet.replay.old_table import check_table
 from minuet.replay.outlook import Choice, Outlook, find_places, outlook
 from minuet.replay.sources import LogSource, Source
 from minuet.replay.stopping import Stopping
@@ -63,10 +64,11 @@ def into_log(wish: Wish, workflow: Workflow) -> int:
     missing = wish.apply and spec.log_topic not in place.reach().topics
     if not missing:
         topics.check(place, spec)
-    asked = source_of(wish, spec.log_topic)
+    asked = source_of(wish, spec)
     check_partitions(asked, spec.partitions, f"{spec.log_topic} at {place.bootstrap}")
     with Stopping().heard() as stopping:
-        job = _Job(wish, workflow, asked, whole_of(wish, asked), place, missing, person, stopping)
+        whole = asked.from_beginning()
+        job = _Job(wish, workflow, asked, whole, place, missing, person, stopping)
         return _replay(job)
 
 
@@ -78,22 +80,33 @@ def _replay(job: _Job) -> int:
         plan = compile_plan(job.workflow.spec)
         found = outlook(plan, job.whole, log, (choice, stopping), show)
         find_places(found, log)
-    told = {"into": job.name, "source": job.whole.name, "untold": 0, **found.as_dict()}
-    told["workers"] = [] if job.missing else _workers(job)
+    told = {
+        "into": job.name, "source": job.whole.name, "untold": choice.untold, **found.as_dict(),
+        "workers": [] if job.missing else _workers(job),
+    }  # fmt: skip
     for line in plan_lines(told):
         typer.echo(line, err=wish.json or not wish.dry_run)
     stopped = "interrupted" if stopping.code else ""
+    if found.new.records and not (job.missing or stopped):
+        check_table(job.place, job.workflow.spec)
     if wish.dry_run or stopped:
         return _end(wish, {"plan": told, "stopped": stopped}, stopping.code)
-    if told["workers"] and found.new.records and not wish.beside_workers:
+    if found.new.records:
+        _check_workers(job, told["workers"])
+    if not wish.agreed(f"Append {found.new.records:,} records to {job.name}?", stopping):
+        stopped = "interrupted" if stopping.code else "not wanted"
+        return _end(wish, {"plan": told, "stopped": stopped}, stopping.code or 1)
+    return _append(job, choice, found, told)
+
+
+def _check_workers(job: _Job, workers: list[str]) -> None:
+    """Make sure that none runs, if nothing else was said."""
+    if workers and not job.wish.beside_workers:
         message = (
-            f"workers run ({', '.join(told['workers'])}): they would run steps whose answers are "
+            f"workers run ({', '.join(workers)}): they would run steps whose answers are "
             "about to come. Stop them, replay, and start them again; or say --beside-workers"
         )
         raise UsageError(message)
-    if not wish.agreed(f"Append {found.new.records:,} records to {job.name}?"):
-        return _end(wish, {"plan": told, "stopped": "not wanted"}, 1)
-    return _append(job, choice, found, told)
 
 
 def _append(job: _Job, choice: Choice, found: Outlook, told: dict[str, Any]) -> int:
@@ -101,6 +114,7 @@ def _append(job: _Job, choice: Choice, found: Outlook, told: dict[str, Any]) -> 
     if wish.apply:
         topics.apply(job.place, topics.plan(spec))
         topics.check(job.place, spec)
+        check_table(job.place, spec)
     journal = Journal(job.place, spec)
     operation = _begun(job, journal)
     prefixes = Prefixes(job.whole, TopicRegistry(job.place))

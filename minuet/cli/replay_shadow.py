@@ -16,7 +16,8 @@ from minuet.cli.common import print_json
 from minuet.cli.outside import from_outside
 from minuet.cli.plain import plain, short
 from minuet.cli.replay_choice import chosen
-from minuet.cli.replay_wish import Wish, source_of, whole_of
+from minuet.cli.replay_wish import Wish, source_of
+from minuet.cli.replayed import untold_lines
 from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
@@ -57,15 +58,15 @@ def into_shadow(wish: Wish, workflow: Workflow) -> int:
     place = wish.place()
     if wish.simulated:
         workflow.check_form("simulated")
-    asked = source_of(wish, spec.log_topic)
+    asked = source_of(wish, spec)
     check_partitions(asked, spec.partitions, spec.name)
     with Stopping().heard() as stopping:
         choice = chosen(wish, workflow, asked, stopping)
-        source = whole_of(wish, asked)
+        source = asked.from_beginning()
         past = _past(wish, workflow, source, stopping.until(choice.of(source.records())))
         if stopping.code:
             return _end(wish, {"stopped": "interrupted"}, stopping.code)
-    plan = _plan(workflow, source, past)
+    plan = {**_plan(workflow, source, past), "untold": choice.untold}
     for line in _plan_lines(plan, wish):
         typer.echo(line, err=wish.json or not wish.dry_run)
     if wish.dry_run or not past.given:
@@ -73,8 +74,8 @@ def into_shadow(wish: Wish, workflow: Workflow) -> int:
     if not wish.agreed(f"Run {plan['sagas']:,} sagas in a shadow?"):
         return _end(wish, {"plan": plan, "stopped": "not wanted"}, 1)
     shadow = shadow_of(workflow, uuid4().hex[:6], None if wish.simulated else past.recorded)
-    topics.apply(place, topics.plan(shadow.spec))
     try:
+        topics.apply(place, topics.plan(shadow.spec))
         return _run(wish, (place, shadow, source, past), plan)
     finally:
         if not wish.keep:
@@ -93,21 +94,24 @@ def _run(
         appending.run(iter(past.given), stopping, len(past.given), lambda _done, _of: None)
     if appending.tally.failed:
         raise MinuetError(appending.tally.failed)
+    if stopping.code:
+        return _end(wish, {"plan": plan, "stopped": "interrupted"}, stopping.code)
     there = Fates(compile_plan(shadow.spec))
-    waited = {each.key or b"" for each in past.given}
+    waited = {(each.key or b"").decode() for each in past.given}
     assignment = Assignment(form="simulated" if wish.simulated else "real")
     with progress_bar("running", quiet=wish.json) as show:
         heard = asyncio.run(_worked(shadow, place, assignment, _Watch(there, waited, show)))
-    counts, differ = fates.compare(past.fates, there)
+    stopped = "interrupted" if heard else "stalled" if waited else ""
+    counts, differ = fates.compare(past.fates, there, waited, stopped)
     result = {
         "plan": plan, "shadow": shadow.spec.name, "kept": wish.keep, **counts,
         "differ": fates.plain(differ), "seconds": round(monotonic() - began, 3),
-        "stopped": "interrupted" if heard else "",
+        "stopped": stopped,
     }  # fmt: skip
     if not wish.json:
         for line in _report(result, counts):
             typer.echo(line)
-    return _end(wish, result, 130 if heard else 0)
+    return _end(wish, result, 130 if heard else int(bool(stopped)))
 
 
 @dataclass
@@ -115,7 +119,7 @@ class _Watch:
     """Follows a shadow until nothing is due in it."""
 
     there: Fates
-    waited: set[bytes]
+    waited: set[str]
     show: Any
 
     def until_rest(self, place: Connection, topic: str, partitions: int) -> Iterator[bool]:
@@ -127,9 +131,9 @@ class _Watch:
             for message in messages:
                 saga = self.there.take(kept_of(message))
                 if saga and self.there.of[saga].rests:
-                    self.waited.discard(saga.encode())
+                    self.waited.discard(saga)
                 elif saga:
-                    self.waited.add(saga.encode())
+                    self.waited.add(saga)
             self.show(all - len(self.waited), all)
             yield not self.waited or monotonic() - heard > _STALLED_S
 
@@ -185,6 +189,7 @@ def _plan(workflow: Workflow, source: Source, past: _Past) -> dict[str, Any]:
 def _plan_lines(plan: dict[str, Any], wish: Wish) -> Iterator[str]:
     yield f"replay {plain(plan['source'])} into a shadow"
     yield f"  {plan['records']:,} events from outside, of {plan['sagas']:,} sagas"
+    yield from untold_lines(plan)
     yield from (f"  {count:,} {plain(name)}" for name, count in plan["types"].items())
     how = (
         "run on simulated resources" if wish.simulated else "say what they said, if asked the same"
@@ -202,6 +207,7 @@ def _report(result: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
         yield f"  {plain(one['saga'])}  {line.strip()}{why}"
     if len(result["differ"]) > _SHOWN_MOST:
         yield f"  and {len(result['differ']) - _SHOWN_MOST:,} more; --json has all"
+    yield from (line.strip() for line in untold_lines(result["plan"]))
     yield (
         f"{counts['same']:,} sagas ended as here, {counts['different']:,} otherwise, "
         f"{counts['unknown']:,} are unknown ({result['seconds']:.1f} s)"

@@ -20,12 +20,14 @@ from minuet.kafka.connection import Connection, wrong_option
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.spans import Bound, Span, bound, span
 from minuet.replay.selection import Selection
-from minuet.replay.sources import FORMATS, FileSource, LogSource, Source
+from minuet.replay.sources import FORMATS, FileSource, LogSource
+from minuet.replay.stopping import Stopping
 from minuet.settings import kafka as names
 from minuet.where import Wheres
 
 if TYPE_CHECKING:
     from minuet.spec.assemble import Workflow
+    from minuet.spec.model import Spec
 
 HERE, SHADOW = "here", "shadow"
 _ADDRESS = re.compile(r"[^/\s]+:\d+(,[^/\s]+:\d+)*")
@@ -96,18 +98,48 @@ class Wish:
             message = "it asks before it begins, and nobody is there to answer: say --yes"
             raise UsageError(message)
 
-    def agreed(self, question: str) -> bool:
-        """Ask; with --yes it is answered."""
-        return self.yes or typer.confirm(question, err=True)
+    def check_options(self, into: Kind) -> None:
+        """Make sure that each option means something for where it goes.
 
-    @property
-    def bounds(self) -> tuple[Bound | None, Bound | None]:
-        """Where it begins and ends.
+        Raises:
+            UsageError: one does not.
+        """
+        rows = into is Kind.HERE and not self.source
+        log = into in (Kind.HERE, Kind.CLUSTER) and not rows
+        source = kind_of(self.source, "--source") if self.source else None
+        other = Kind.CLUSTER in (into, source)
+        for option, given, fits, means in (
+            ("--rate", self.rate, not rows, "nothing is appended there"),
+            ("--login", self.login, other, "no other cluster takes part"),
+            ("--apply", self.apply, log, "it makes the topics of a log that is appended to"),
+            ("--beside-workers", self.beside_workers, log, "it lets a log be appended to"),
+            ("--simulated", self.simulated, into is Kind.SHADOW, "it is of a shadow"),
+            ("--keep", self.keep, into is Kind.SHADOW, "it is of a shadow"),
+        ):
+            if given and not fits:
+                place = f"--into {self.into}{' without --source' if rows else ''}"
+                message = f"{option} does not go with {place}: {means}"
+                raise UsageError(message)
+
+    def agreed(self, question: str, stopping: Stopping | None = None) -> bool:
+        """Ask; with --yes it is answered. A signal that `stopping` hears meanwhile is a no."""
+        if self.yes or stopping is None:
+            return self.yes or typer.confirm(question, err=True)
+        try:
+            with stopping.at_once():
+                return typer.confirm(question, err=True)
+        except (KeyboardInterrupt, typer.Abort):
+            if not stopping.code:
+                raise
+            return False
+
+    def bounds(self, asked_ms: int | None = None) -> tuple[Bound | None, Bound | None]:
+        """Where it begins and ends; `asked_ms`: the time that `2h` is counted back from, else now.
 
         Raises:
             UsageError: one is neither a moment nor offsets.
         """
-        return bound(self.begin, "--from"), bound(self.end, "--to")
+        return bound(self.begin, "--from", asked_ms), bound(self.end, "--to", asked_ms)
 
     def place(self) -> Connection:
         """The project's own Kafka."""
@@ -157,31 +189,29 @@ class Wish:
                 raise UsageError(message)
 
 
-def source_of(wish: Wish, topic: str, resumed: Span | None = None) -> Source:
+def source_of(
+    wish: Wish, spec: Spec, asked_ms: int | None = None, resumed: Span | None = None
+) -> LogSource | FileSource:
     """What is replayed: the file, the log of another cluster, or the workflow's own.
 
     Args:
         wish: what was typed.
-        topic: the workflow's log.
+        spec: of the workflow.
+        asked_ms: when it was asked for, ms since 1970; else now.
         resumed: what an earlier run has left.
 
     Raises:
         BrokerError: Kafka cannot be reached.
-        UsageError: there is no such file, topic, partition or offset.
+        UsageError: there is no such file, topic, partition or offset; the file is another
+            workflow's.
     """
-    begin, end = wish.bounds
+    begin, end = wish.bounds(asked_ms)
     if wish.source and kind_of(wish.source, "--source") is Kind.FILE:
-        return FileSource(Path(wish.source), begin, end)
+        return FileSource(Path(wish.source), spec.name, begin, end)
     place = wish.other(wish.source) if wish.source else wish.place()
+    topic = spec.log_topic
     asked = resumed or span(place, topic, begin, end)
     return LogSource(place, topic, asked, len(watermarks(place, topic)))
-
-
-def whole_of(wish: Wish, asked: Source) -> Source:
-    """What is replayed of a saga, wherever --from is: all of it up to --to."""
-    if isinstance(asked, LogSource):
-        return asked.from_beginning()
-    return FileSource(Path(wish.source), None, wish.bounds[1])
 
 
 def _options(file: Path) -> dict[str, str]:

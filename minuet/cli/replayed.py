@@ -26,8 +26,7 @@ def plan_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     span = f", {plan['first']} to {plan['last']}" if plan["records"] else ""
     yield f"  {plan['records']:,} records of {about}{plan['sagas']:,} sagas{span}"
     yield from _types(plan["types"])
-    if plan["untold"]:
-        yield f"  {plan['untold']:,} more of which --where cannot be told: they are left out"
+    yield from untold_lines(plan)
     if "known" in plan:
         yield from _effects(plan)
     else:
@@ -42,6 +41,12 @@ def _effects(plan: Mapping[str, Any]) -> Iterator[str]:
     yield from due_lines(plan)
     if plan["workers"]:
         yield f"  workers run there: {', '.join(map(plain, plan['workers']))}"
+
+
+def untold_lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Say what may have been meant, and is left out."""
+    if plan["untold"]:
+        yield f"  {plan['untold']:,} more of which --where cannot be told: they are left out"
 
 
 def due_lines(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -91,6 +96,7 @@ def _done(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{result['records']:,} records{before}, {result['bytes']:,} bytes {pace}"
         return
     yield f"{result['appended']:,} records appended, {result['known']:,} stood there {pace}"
+    yield from (line.strip() for line in untold_lines(result["plan"]))
     if unknown := result["schemas_unknown"]:
         yield (
             f"{len(unknown)} schemas are not known to the source, {unknown[0]} first: values that "

@@ -22,7 +22,7 @@ from minuet.kafka.reading import snapshot
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.spec.model import Spec
 
-__all__ = ["Asked", "Person", "ask", "done", "unblock", "unknown"]
+__all__ = ["Asked", "Person", "ask", "beyond", "done", "unblock", "unknown"]
 
 _ACK_MS = 20_000
 
@@ -176,19 +176,10 @@ def unblock(connection: Connection, spec: Spec, asked: Asked) -> int:
     Raises:
         BrokerError: Kafka cannot be reached, or a row was not acknowledged.
     """
-    ends = watermarks(connection, spec.log_topic)
     writer = Writer(connection, spec.table_topic, **{"message.timeout.ms": _ACK_MS})
     acked: list[Place | WriteError] = []
-    places = watermarks(connection, spec.table_topic)
-    for number in asked.offsets:
-        beyond: set[bytes] = set()
-        for message in snapshot(connection, spec.table_topic, {number: places[number][0]}):
-            key, row = message.key() or b"", message.value()
-            if _log_offset(row) >= ends[number][1]:
-                beyond.add(key)
-            elif row is not None and is_blank(row):
-                beyond.discard(key)
-        for key in beyond:
+    for number, keys in beyond(connection, spec, asked.offsets).items():
+        for key in keys:
             writer.hand_over(key, BLANK, [], acked.append, partition=number)
     unknown = writer.flush(_ACK_MS / 1000)
     if wrong := [one for one in acked if isinstance(one, WriteError)]:
@@ -198,8 +189,34 @@ def unblock(connection: Connection, spec: Spec, asked: Asked) -> int:
     return len(acked)
 
 
+def beyond(
+    connection: Connection, spec: Spec, partitions: Iterable[int] | None = None
+) -> dict[int, set[bytes]]:
+    """Return, by partition, the sagas that have rows from beyond the end of the log.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+    """
+    places = watermarks(connection, spec.table_topic)
+    ends = watermarks(connection, spec.log_topic)
+    found: dict[int, set[bytes]] = {}
+    for number in places if partitions is None else partitions:
+        rows: dict[bytes, int] = {}
+        for message in snapshot(connection, spec.table_topic, {number: places[number][0]}):
+            key, row = message.key() or b"", message.value()
+            if row is not None and is_blank(row):
+                rows.pop(key, None)
+            elif (offset := _log_offset(row)) >= ends[number][1]:
+                rows[key] = max(offset, rows.get(key, 0))
+        if rows:  # a worker may have written them meanwhile, of what was appended meanwhile
+            _, end = watermarks(connection, spec.log_topic, [number])[number]
+            rows = {key: offset for key, offset in rows.items() if offset >= end}
+        found[number] = {*rows}
+    return found
+
+
 def _log_offset(row: bytes | None) -> int:
     try:
-        return 0 if row is None else peek(row)[0]
+        return -1 if row is None else peek(row)[0]
     except IndexError:
-        return 0
+        return -1

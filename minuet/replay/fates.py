@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -83,19 +84,31 @@ class Compared:
     why: str
 
 
-def compare(here: Fates, shadow: Fates) -> tuple[Counter[str], list[Compared]]:
-    """Return how many sagas ended the same, differently, or are unknown; and the latter two."""
+def compare(
+    here: Fates, shadow: Fates, restless: Collection[str] = (), why: str = ""
+) -> tuple[Counter[str], list[Compared]]:
+    """Return how many sagas ended the same, differently, or are unknown; and the latter two.
+
+    Args:
+        here: what became of them.
+        shadow: what became of them there.
+        restless: sagas of which more would have come there: unknown, `why` says wherefore.
+        why: see `restless`.
+    """
     counts: Counter[str] = Counter(same=0, different=0, unknown=0)
     found = []
-    for saga, there in shadow.of.items():
-        before = here.of.get(saga, Fate())
-        unknown = UNKNOWN in there.waits
+    for saga in dict.fromkeys((*shadow.of, *restless)):
+        before, there = here.of.get(saga, Fate()), shadow.of.get(saga, Fate())
+        cut = saga in restless
+        unknown = cut or UNKNOWN in there.waits
         if not unknown and (there.status, there.types) == (before.status, before.types):
             counts["same"] += 1
             continue
         counts["unknown" if unknown else "different"] += 1
         more, less = sorted(there.types - before.types), sorted(before.types - there.types)
-        one = Compared(saga, before.status, there.status, (*more,), (*less,), there.waits)
+        one = Compared(
+            saga, before.status, there.status, (*more,), (*less,), why if cut else there.waits
+        )
         found.append(one)
     return counts, found
 

@@ -26,10 +26,12 @@ class Choice:
 
     Args:
         keys: of these; None for all.
+        untold: records of which the condition could not be told: they chose none.
     """
 
-    def __init__(self, keys: frozenset[bytes] | None) -> None:
+    def __init__(self, keys: frozenset[bytes] | None, untold: int = 0) -> None:
         self._keys = keys
+        self.untold = untold
 
     @property
     def all(self) -> bool:
@@ -39,6 +41,10 @@ class Choice:
     def has(self, key: bytes) -> bool:
         """Whether a saga is."""
         return self._keys is None or key in self._keys
+
+    def has_saga(self, saga: str) -> bool:
+        """Whether a saga is, by its id."""
+        return self.has(saga.encode())
 
     def names(self) -> list[str]:
         """The ids of the sagas, if not every one is."""
@@ -94,7 +100,7 @@ def choose(
                 continue
             keys.add(record.key)
             found.add(record)
-    return found, Choice(frozenset(keys))
+    return found, Choice(frozenset(keys), selection.untold)
 
 
 def outlook(

@@ -35,6 +35,7 @@ class Mark:
         length: bytes of the file.
         records: in it.
         sync: what stands between its blocks.
+        asked_ms: when the replay was asked for, ms since 1970: 2h ago is counted from then.
     """
 
     identity: str
@@ -43,6 +44,7 @@ class Mark:
     length: int = 0
     records: int = 0
     sync: str = ""
+    asked_ms: int | None = None
 
     @property
     def span(self) -> Span:
@@ -56,6 +58,7 @@ class Output:
     Args:
         path: where it will be.
         identity: of this replay.
+        asked_ms: when it was asked for, ms since 1970.
 
     Attributes:
         begun: how far an earlier run of the same replay came; None for none.
@@ -64,13 +67,14 @@ class Output:
         UsageError: it is there already, cannot be written, or another replay writes it.
     """
 
-    def __init__(self, path: Path, identity: str) -> None:
+    def __init__(self, path: Path, identity: str, asked_ms: int | None = None) -> None:
         if path.exists():
             message = f"--into {path}: it is there already: name another file, or remove it"
             raise UsageError(message)
         self.path, self._identity = path, identity
         self._part = path.with_name(path.name + ".part")
         self._marks = path.with_name(path.name + ".part.json")
+        self._is_mine = not self._part.exists()
         try:
             self._stream: BinaryIO = self._part.open("ab")
         except OSError as error:
@@ -84,7 +88,7 @@ class Output:
             raise UsageError(message) from error
         self.begun = self._read()
         self._writer: ContainerWriter | LineWriter | None = None
-        self._mark = self.begun or Mark(identity)
+        self._mark = self.begun or Mark(identity, asked_ms=asked_ms)
         self._next: dict[int, int] = dict(self._mark.next)
         self._written = self._mark.records
         self._marked_at = 0.0
@@ -153,8 +157,8 @@ class Output:
         self._marks.unlink()
 
     def discard(self) -> None:
-        """Nothing was begun: leave nothing behind."""
-        if self._writer is None and self.begun is None:
+        """Nothing was begun: leave nothing behind, and what was there as it was."""
+        if self._writer is None and self._is_mine:
             self._part.unlink(missing_ok=True)
 
     def close(self) -> None:

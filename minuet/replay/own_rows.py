@@ -26,11 +26,19 @@ class Differing:
     complete: bool
 
 
-def differing(report: Report, choice: Choice) -> Differing:
-    """Return the sagas meant whose rows differ."""
+def differing(report: Report) -> Differing:
+    """Return the sagas whose rows differ, of a report on those that are meant."""
     named = dict.fromkeys(each.saga for each in report.differences)
-    meant = tuple(saga for saga in named if choice.has(saga.encode()))
-    return Differing(meant, report.differing <= len(report.differences))
+    return Differing((*named,), report.differing <= len(report.differences))
+
+
+def to_renew(found: Differing, choice: Choice) -> tuple[str, ...] | None:
+    """Return the sagas whose rows are made anew: those that differ, or all that are meant if not
+    each of those is named; None for every one.
+    """
+    if found.complete:
+        return found.sagas
+    return None if choice.all else (*choice.names(),)
 
 
 def due_in(plan: Plan, records: Iterator[Kept], sagas: Collection[str] | None) -> Due:

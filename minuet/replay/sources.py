@@ -100,13 +100,16 @@ class FileSource:
 
     Args:
         path: its ending says what it is.
+        workflow: whose records it must have.
         begin, end: of what is read: moments of the records, or offsets that they had.
 
     Raises:
-        UsageError: it is not there, or no such file.
+        UsageError: it is not there, no such file, or another workflow's.
     """
 
-    def __init__(self, path: Path, begin: Bound | None, end: Bound | None) -> None:
+    def __init__(
+        self, path: Path, workflow: str, begin: Bound | None = None, end: Bound | None = None
+    ) -> None:
         self.name = str(path)
         self.most = 0
         self._path, self._begin, self._end = path, begin, end
@@ -116,7 +119,14 @@ class FileSource:
         except OSError as error:
             message = f"{path}: {error.strerror}"
             raise UsageError(message) from error
+        if self.about.workflow != workflow:
+            message = f"{path} is of the log of {self.about.workflow}, and not of {workflow}"
+            raise UsageError(message)
         self.partitions = self.about.partitions
+
+    def from_beginning(self) -> FileSource:
+        """The same up to its end, from where the file begins."""
+        return FileSource(self._path, self.about.workflow, None, self._end)
 
     @property
     def identity(self) -> str:

@@ -22,25 +22,32 @@ class Stopping:
 
     def __init__(self) -> None:
         self.code = 0
-        self._reading = False
+        self._at_once = False
 
     def until(self, records: Iterator[T]) -> Iterator[T]:
         """Each record, until somebody wants it to end."""
         while not self.code:
             try:
-                self._reading = True
-                record = next(records)
+                with self.at_once():
+                    record = next(records)
             except (StopIteration, KeyboardInterrupt):
                 return
-            finally:
-                self._reading = False
             yield record
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """A signal ends at once what is done meanwhile: a KeyboardInterrupt."""
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
 
     def stop(self, number: int, _: FrameType | None = None) -> None:
         """What a signal does; a second one ends at once what still waits."""
         again = bool(self.code)
         self.code = _INTERRUPTED if number == signal.SIGINT else _TERMINATED
-        if self._reading or again:
+        if self._at_once or again:
             raise KeyboardInterrupt
 
     @contextmanager

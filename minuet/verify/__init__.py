@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from minuet.core.plan import Plan, compile_plan
+from minuet.core.plan import compile_plan
 from minuet.event.record import Record, UnreadableHeaders
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
@@ -25,6 +25,7 @@ _PROGRESS_EVERY = 2_000
 
 Progress = Callable[[int, int], None]
 Key = Callable[[Record], str]
+Meant = Callable[[str], bool]
 
 
 def verify(
@@ -32,6 +33,7 @@ def verify(
     spec: Spec,
     progress: Progress = lambda _done, _all: None,
     key: Key = lambda record: record.key,
+    meant: Meant = lambda _saga: True,
 ) -> Report:
     """Compare a workflow's table with its log; it may run beside live workers.
 
@@ -40,6 +42,7 @@ def verify(
         spec: of the workflow.
         progress: told how many records are read, and how many there are.
         key: what a record's value says that its key is; the fold itself never opens a value.
+        meant: whether differences of a saga are told and counted; all is compared.
 
     Raises:
         BrokerError: Kafka cannot be reached.
@@ -60,17 +63,16 @@ def verify(
         def read(events: int, before: int = before) -> None:
             progress(before + events, total)
 
-        report.add(_check(connection, plan, bounds, (read, key)))
+        report.add(_check(connection, Check(plan, bounds, meant), bounds, (read, key)))
     progress(total, total)
     return report
 
 
 def _check(
-    connection: Connection, plan: Plan, bounds: Bounds, asked: tuple[Callable[[int], None], Key]
+    connection: Connection, check: Check, bounds: Bounds, asked: tuple[Callable[[int], None], Key]
 ) -> Report:
     progress, key = asked
-    check = Check(plan, bounds)
-    spec = plan.spec
+    spec = check.spec
     first, _ = watermarks(connection, spec.table_topic)[bounds.partition]
     for message in snapshot(connection, spec.table_topic, {bounds.partition: first}):
         check.row(message.key() or b"", message.value())

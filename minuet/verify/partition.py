@@ -6,6 +6,7 @@ away, so that a million events need little.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from minuet.core.plan import Plan
@@ -14,7 +15,7 @@ from minuet.core.state import COUNTS, State, Status
 from minuet.core.table import Table
 from minuet.event.record import Record
 from minuet.kafka.partitioner import partition_of
-from minuet.verify.report import Difference, Report
+from minuet.verify.report import Difference, FieldDifference, Report
 from minuet.verify.rows import UnreadableRow, compare
 
 _PACK_EVERY = 5_000  # ended sagas
@@ -37,12 +38,17 @@ class Check:
     Args:
         plan: the compiled workflow.
         bounds: of the partition.
+        meant: whether differences of a saga are told.
     """
 
-    def __init__(self, plan: Plan, bounds: Bounds) -> None:
+    def __init__(
+        self, plan: Plan, bounds: Bounds, meant: Callable[[str], bool] = lambda _saga: True
+    ) -> None:
+        self.spec = plan.spec
         self.report = Report(plan.spec.name, partitions=1)
         self._plan = plan
         self._bounds = bounds
+        self._meant = meant
         self._table = Table(plan)
         # By the offset in the log; each with how many rows stood before it in the topic.
         self._rows: dict[int, dict[tuple[str, bytes], int]] = {}
@@ -155,8 +161,7 @@ class Check:
             return
         if fields:
             text = f"the row at log offset {offset} is not the fold of the log up to there"
-            report = Difference("row", saga, self._bounds.partition, offset, text, fields)
-            self.report.differs(report)
+            self._differs("row", saga, offset, text, fields)
 
     def _owes(self, saga: str, offset: int) -> None:
         """See that a saga whose position is committed has a row, the last one new enough."""
@@ -194,5 +199,9 @@ class Check:
                 setattr(report, name, getattr(report, name) + counts.get(name, 0))
         report.incidents = sum(self._incidents.values())
 
-    def _differs(self, kind: str, saga: str, offset: int, text: str) -> None:
-        self.report.differs(Difference(kind, saga, self._bounds.partition, offset, text))
+    def _differs(
+        self, kind: str, saga: str, offset: int, text: str, fields: tuple[FieldDifference, ...] = ()
+    ) -> None:
+        if self._meant(saga):
+            place = self._bounds.partition
+            self.report.differs(Difference(kind, saga, place, offset, text, fields))

@@ -48,6 +48,8 @@ def test_a_row_that_differs_is_made_anew_while_a_worker_runs(parcels: Sold) -> N
         found = parcels.replay(*HERE, "--event", "ParcelRefused")
         assert found["code"] == 0, found
         assert (found["plan"]["sagas"], found["done"], found["rows_differ"]) == (["heavy"], True, 0)
+    (noted,) = parcels.found("operations", "list", parcels.name)["operations"]
+    assert (noted["kind"], noted["why"], noted["result"]) == ("rebuild", "a test", "done")
     assert parcels.found("verify", parcels.name)["ok"]
 
 

@@ -54,10 +54,12 @@ class Sold(Refusals):
             self.ended(LIGHT + HEAVY)
         self.publish(**{f"late-{n}": 3 for n in range(LATE)})
 
-    def lose(self) -> None:
-        """Delete all of the workflow's topics, and make them anew."""
+    def lose(self, kind: str = "") -> None:
+        """Delete the workflow's topics, or that of a kind, and make them anew."""
         place = Connection(self.bootstrap)
-        mine = [name for name in place.reach().topics if name.startswith(f"{self.name}.")]
+        mine = [
+            name for name in place.reach().topics if name.startswith(f"{self.name}.{kind}")
+        ]  # fmt: skip
         admin = place.admin()
         for done in admin.delete_topics(mine).values():
             done.result(30)
@@ -135,6 +137,35 @@ def test_a_lost_log_is_there_again_and_what_was_missing_runs_once(parcels: Sold)
     assert sold <= parcels.sold()
     assert set(parcels.sold().values()) == {1}
     assert len(parcels.sold()) == LIGHT + HEAVY + LATE
+
+
+@pytest.mark.parametrize("mend", ["the table anew", "rebuild"])
+def test_beside_the_table_of_a_lost_log_it_is_refused_until_that_is_mended(
+    parcels: Sold, mend: str
+) -> None:
+    parcels.run_some()
+    parcels.replay("--into", "all.avro")
+    parcels.lose("events")
+    words = ("--source", "all.avro", "--into", "here")
+    for said in ((), ("--dry-run",)):
+        refused = parcels.found("replay", parcels.name, "--yes", "--why", "x", *words, *said)
+        assert refused["code"] == 2
+        assert f"from beyond the end of {parcels.topic}" in refused["error"]
+        assert f"minuet rebuild {parcels.name}" in refused["error"]
+    assert on_log(parcels.bootstrap, parcels.topic) == []
+    if mend == "rebuild":
+        code, _, errors = parcels.typed("rebuild", parcels.name, "--why", "x", "--yes")
+        assert code == 0, errors
+    else:
+        parcels.lose("sagas")
+    assert parcels.replay(*words)["code"] == 0
+    with parcels.worker("--simulated") as worker:
+        worker.says("ready")
+        parcels.ended(LIGHT + HEAVY + LATE)
+        parcels.folded()
+    report = parcels.found("verify", parcels.name)
+    assert (report["ok"], report["completed"]) == (True, LIGHT + LATE), report
+    assert set(parcels.sold().values()) == {1}
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
+from tests.integration.orders_run import until
+from tests.integration.parcels import PATIENCE_S
 from tests.integration.test_replay_log import HEAVY, LATE, LIGHT, Sold
 
 pytestmark = pytest.mark.kafka
@@ -46,6 +49,27 @@ def test_unchanged_all_ends_as_it_did_and_what_was_not_recorded_is_unknown(parce
     assert parcels.sold() == sold
     assert watermarks(Connection(parcels.bootstrap), parcels.topic) == ends
     assert mine(parcels) == set()
+
+
+def test_ctrl_c_while_it_appends_tells_no_result_and_leaves_no_topics(parcels: Sold) -> None:
+    before = mine(parcels)
+    process = parcels.start(
+        "replay", parcels.name, "--into", "shadow", "--yes", "--json", "--rate", "1"
+    )
+    place = Connection(parcels.bootstrap)
+
+    def has_begun() -> bool:
+        assert process.poll() is None, process.communicate()
+        logs = [name for name in mine(parcels) - before if name.endswith(".events")]
+        return any(high for log in logs for _, high in watermarks(place, log).values())
+
+    until("a record is appended", has_begun)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, errors
+    found = json.loads(out)
+    assert (found["stopped"], "same" in found) == ("interrupted", False)
+    until("its topics are gone", lambda: mine(parcels) == before)
 
 
 def test_a_changed_rule_is_found_for_exactly_the_sagas_that_it_touches(parcels: Sold) -> None:

@@ -110,6 +110,30 @@ def test_a_replay_that_was_not_begun_leaves_nothing(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+def test_a_replay_that_was_not_begun_leaves_what_another_began(path: Path) -> None:
+    first = opened(path)
+    first.add(record(1), wanted=True)
+    first.mark()
+    first.close()
+    other = Output(path, "another")  # which is a --dry-run, or not wanted
+    other.discard()
+    other.close()
+    again = Output(path, "one")
+    assert again.begun is not None
+    assert again.begun.records == 1
+    again.close()
+
+
+def test_when_it_was_asked_for_is_kept_for_the_next_run(path: Path) -> None:
+    first = Output(path, "one", 1_000)
+    first.start(ABOUT, decode, SPAN)
+    first.close()
+    second = Output(path, "one", 2_000)
+    assert second.begun is not None
+    assert second.begun.asked_ms == 1_000
+    second.close()
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file or directory"):
         Output(tmp_path / "none" / "out.avro", "one")

@@ -87,4 +87,9 @@ def test_fates_are_compared_by_their_end_and_events_and_unknown_is_no_difference
     counts, found = compare(here, there)
     assert counts == {"same": 1, "different": 1, "unknown": 1}
     assert [each.saga for each in found] == ["other", "unknown"]
+    assert compare(here, there, {"same", "never"}, "stalled")[0] == {
+        "same": 0, "different": 1, "unknown": 3
+    }  # fmt: skip
+    stalled = compare(here, there, {"other"}, "stalled")[1]
+    assert (stalled[0].saga, stalled[0].why) == ("other", "stalled")
     assert (found[0].more, found[0].less) == (("StockRejected",), ("StockReserved",))

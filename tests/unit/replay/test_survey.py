@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import pytest
 
+from minuet.cli.replayed import untold_lines
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
+from minuet.contracts.schema import Schema
 from minuet.event.model import Event
 from minuet.event.record import SCHEMA, TYPE
 from minuet.kafka.kept import Kept
+from minuet.replay.outlook import choose
 from minuet.replay.selection import Selection
+from minuet.replay.stopping import Stopping
 from minuet.replay.survey import Distinct, Survey
 from minuet.where import Wheres
 
@@ -61,6 +67,31 @@ def test_a_record_of_which_a_condition_cannot_be_told_is_counted_and_not_taken()
     nothing = record(b"c", ParcelSent(kilos=0))
     assert [each for each in (broken, nothing, LIGHT) if selection.takes(each)] == [LIGHT]
     assert selection.untold == 2
+
+
+class Told:
+    """A source of these records."""
+
+    name, most, identity, partitions = "told", 0, "1", 6
+
+    def __init__(self, *records: Kept) -> None:
+        self._records = records
+
+    def records(self, first: Mapping[int, int] | None = None) -> Iterator[Kept]:
+        yield from self._records
+
+    def find(self, fingerprint: str) -> Schema | None:
+        return None
+
+
+def test_what_may_have_chosen_a_saga_is_counted_and_told() -> None:
+    broken = HEAVY._replace(value=b"\x00")
+    selection = where("10 / kilos > 1")
+    _, choice = choose(Told(broken, LIGHT), selection, 0, Stopping(), lambda _done, _of: None)
+    assert (choice.names(), choice.untold) == (["a"], 1)
+    (line,) = untold_lines({"untold": choice.untold})
+    assert line == "  1 more of which --where cannot be told: they are left out"
+    assert list(untold_lines({"untold": 0})) == []
 
 
 def test_the_last_header_of_a_name_counts() -> None:

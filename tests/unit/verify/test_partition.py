@@ -70,6 +70,19 @@ def test_every_row_that_a_checkpoint_can_write_is_the_fold_at_its_offset() -> No
         assert (report.rows, report.events, report.sagas) == (len(order.log), len(order.log), 1)
 
 
+def test_only_sagas_that_are_meant_are_told_and_all_are_compared() -> None:
+    order = ended()
+    rows = [(key, forged(row or b"", status="failing")) for key, row in rows_on_the_way(order)]
+    assert not checked(order, [*rows]).ok
+    check = Check(order.plan, Bounds(0, 1, 0, 0), lambda saga: saga != KEY.decode())
+    for key, row in rows:
+        check.row(key, row)
+    for record in order.log:
+        check.record(record)
+    report = check.finish()
+    assert (report.ok, report.differing, report.rows) == (True, 0, len(order.log))
+
+
 def test_rows_written_by_one_who_took_over_from_rows_are_the_same() -> None:
     order = Story(packed=True)
     order.begins()
