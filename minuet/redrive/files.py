@@ -79,11 +79,15 @@ def write(file: Path, letters: Iterable[Letter]) -> int:
 
     aside = file.with_name(file.name + ".part")
     with aside.open("wb") as out:
-        if file.suffix == ".avro":
-            fastavro.writer(out, _PARSED, counted(), codec="deflate")
-        else:
-            for each in counted():
-                out.write(json.dumps(_texts(each)).encode() + b"\n")
+        try:
+            if file.suffix == ".avro":
+                fastavro.writer(out, _PARSED, counted(), codec="deflate")
+            else:
+                for each in counted():
+                    out.write(json.dumps(_texts(each)).encode() + b"\n")
+        except BaseException:
+            aside.unlink()
+            raise
     aside.replace(file)
     return count
 
