@@ -92,9 +92,9 @@ def list_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     with progress_bar("reading dead letters", quiet=json) as bar:
         found = listed(order.desk, order.wanted, bar, every=every)
     if json:
-        print_json(_as_dict(found))
+        print_json({**_as_dict(found), "unread": order.unread_plain()})
         return
-    for line in _lines(workflow, found):
+    for line in (*_lines(workflow, found), *order.unread_lines()):
         typer.echo(line)
 
 

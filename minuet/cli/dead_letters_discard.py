@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from minuet.cli.arguments import WorkflowArgument
@@ -20,9 +18,8 @@ from minuet.cli.letter_filters import (
     WhereOption,
     asked,
 )
-from minuet.cli.person import ByOption, WhyOption, YesOption, person
+from minuet.cli.person import ByOption, WhyOption, YesOption, must_be_asked, person
 from minuet.cli.verify import progress_bar
-from minuet.errors import UsageError
 from minuet.operations.journal import Journal
 from minuet.redrive.discarding import Sorted, sort
 
@@ -58,9 +55,7 @@ def discard(  # noqa: PLR0913  (Typer wants a parameter for each option)
     who = person(by, why)
     filters = Filters(step, category, saga, exception, since, until, header, where)
     order = asked(workflow, filters, bootstrap, project)
-    if not yes and (json or not sys.stdin.isatty()):
-        message = "nobody can be asked here: say --yes"
-        raise UsageError(message)
+    must_be_asked(yes=yes, quiet=json)
     with progress_bar("reading letters and table", quiet=json) as bar:
         found = sort(order.desk, order.wanted, bar)
     refused = sum(found.waiting.values())
@@ -75,8 +70,12 @@ def discard(  # noqa: PLR0913  (Typer wants a parameter for each option)
         journal.end(begun, "done", {"discarded": len(found.may), "refused": refused})
     done = {"discarded": len(found.may), "refused": refused, "settled_before": found.settled}
     if json:
-        print_json({"operation": operation, **done, "waiting": dict(found.waiting)})
+        unread = order.unread_plain()
+        more = {"waiting": dict(found.waiting), "unread": unread}
+        print_json({"operation": operation, **done, **more})
     else:
+        for line in order.unread_lines():
+            typer.echo(line)
         typer.echo(f"{len(found.may):,} discarded, {found.settled:,} had been settled before")
         _tell_refused(workflow, found)
     if refused:

@@ -37,7 +37,7 @@ from minuet.spec import project as projects
 EXPORT = """Write dead letters into a file: their keys, values and headers, and where they stood.
 
 FILE ends in .jsonl (JSON lines, bytes in base64) or .avro (an object container). It is whole, or \
-not there. What has become of the letters does not matter.
+not there; a file that is there is not replaced. What has become of the letters does not matter.
 
 Example: minuet dead-letters export orders letters.avro --since 7d
 """
@@ -68,14 +68,16 @@ def export(  # noqa: PLR0913  (Typer wants a parameter for each option)
     """Write the letters that are wanted."""
     filters = Filters(step, category, saga, exception, since, until, header, where)
     order = asked(workflow, filters, bootstrap, project)
-    files.check(file)
+    files.check_new(file)
     with progress_bar("reading dead letters", quiet=json) as bar:
         letters = each(order.desk.connection, order.loaded.spec, order.wanted, bar)
         count = files.write(file, letters)
     if json:
-        print_json({"exported": count, "file": str(file)})
+        unread = order.unread_plain()
+        print_json({"exported": count, "file": str(file), "unread": unread})
     else:
-        typer.echo(f"{count:,} letters written to {file}")
+        for line in (*order.unread_lines(), f"{count:,} letters written to {file}"):
+            typer.echo(line)
 
 
 def import_letters(

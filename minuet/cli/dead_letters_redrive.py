@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,10 +27,10 @@ from minuet.cli.letter_filters import (
     WhereOption,
     asked,
 )
-from minuet.cli.person import ByOption, YesOption, person
+from minuet.cli.person import ByOption, YesOption, must_be_asked, person
 from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
-from minuet.errors import BrokerError, UsageError
+from minuet.errors import BrokerError
 from minuet.operations.journal import Journal, Operation
 from minuet.redrive.choosing import Choice, choose
 from minuet.redrive.deeds import Tally, redrive
@@ -93,9 +92,8 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     filters = Filters(step, category, saga, exception, since, until, header, where)
     order = asked(workflow, filters, bootstrap, project)
     who = None if dry_run else person(by, why)
-    if not (dry_run or yes) and (json or not sys.stdin.isatty()):
-        message = "nobody can be asked here: say --yes, or --dry-run to see what would be done"
-        raise UsageError(message)
+    instead = ", or --dry-run to see what would be done"
+    must_be_asked(yes=dry_run or yes, quiet=json, instead=instead)
     choice, would = _chosen(order, limit, dry_run=dry_run, simulated=simulated, quiet=json)
     told = plan_of(order, choice)
     if not json:

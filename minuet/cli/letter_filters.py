@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -11,15 +12,18 @@ import typer
 
 from minuet.cli.arguments import offer_sagas, offer_steps
 from minuet.cli.common import connection
+from minuet.cli.plain import plain
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
 from minuet.errors import ContractError, UnreadableValue, UsageError
+from minuet.inspection.letters import CATEGORIES as LETTER_CATEGORIES
 from minuet.inspection.letters import Letter, Wanted
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.spans import moment
 from minuet.redrive.choosing import Desk
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
+from minuet.spec.model import Spec
 from minuet.where import Wheres
 
 StepOption = Annotated[
@@ -74,6 +78,15 @@ class Asked:
     wanted: Wanted
     unread: dict[str, int] = field(default_factory=dict)
 
+    def unread_lines(self) -> Iterator[str]:
+        """The same for people."""
+        for why, count in self.unread.items():
+            yield f"left out: {count:,}, since --where cannot be asked: {plain(why)}"
+
+    def unread_plain(self) -> list[dict[str, object]]:
+        """The same as plain data."""
+        return [{"why": why, "letters": count} for why, count in self.unread.items()]
+
 
 def asked(
     workflow: str, filters: Filters, bootstrap: str, project: Path | None, limit: int = 20
@@ -84,7 +97,13 @@ def asked(
         UsageError: a filter is wrong.
     """
     loaded = projects.load(workflow, project)
+    check_names(loaded.spec, filters)
     since, until = moment(filters.since, "--since"), moment(filters.until, "--until")
+    if since and until and since.ms >= until.ms:
+        message = (
+            f"--since {filters.since} is not before --until {filters.until}: no letter is both"
+        )
+        raise UsageError(message)
     headers = tuple(_header(text) for text in filters.header or ())
     wheres = Wheres(filters.where, loaded.models) if filters.where else None
     place = connection(bootstrap, project)
@@ -109,6 +128,22 @@ def asked(
         filters.exception, headers, until.ms if until else 0, holds if wheres else None,
     )  # fmt: skip
     return Asked(loaded, desk, wanted, unread)
+
+
+def check_names(spec: Spec, filters: Filters) -> None:
+    """Refuse a step that no version of the workflow has, and what is no category.
+
+    Raises:
+        UsageError: says which there are.
+    """
+    steps = [step.name for version in (spec, *spec.before) for step in version.steps]
+    for option, typed, known in (
+        ("--step", filters.step, list(dict.fromkeys(steps))),
+        ("--category", filters.category, LETTER_CATEGORIES),
+    ):
+        if typed and typed not in known:
+            message = f"{option} {typed}: {spec.name} has {', '.join(known)}"
+            raise UsageError(message)
 
 
 def _header(text: str) -> tuple[str, bytes]:

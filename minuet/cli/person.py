@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from typing import Annotated
 
 import typer
@@ -13,6 +14,22 @@ from minuet.errors import UsageError
 WhyOption = Annotated[str, typer.Option("--why", help="The reason; it stands in the log.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who decided; else the system's user.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
+
+
+def must_be_asked(*, yes: bool, quiet: bool, instead: str = "") -> None:
+    """Refuse, before anything is done, where somebody has to agree and nobody can be asked.
+
+    Args:
+        yes: somebody has agreed.
+        quiet: what is printed is for a program.
+        instead: what else could be said than `--yes`.
+
+    Raises:
+        UsageError: there is no terminal.
+    """
+    if not yes and (quiet or not sys.stdin.isatty()):
+        message = f"nobody can be asked here: say --yes{instead}"
+        raise UsageError(message)
 
 
 def person(by: str, why: str) -> Person:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +9,10 @@ import typer
 from minuet.cli.anew import ByOption, Wanted, WhyOption, make_all_anew, person_of, told
 from minuet.cli.arguments import WorkflowArgument, offer_sagas
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.cli.person import YesOption, must_be_asked
 from minuet.cli.verify import describe, progress_bar
+from minuet.errors import UsageError
+from minuet.rebuild import unknown
 from minuet.spec import project as projects
 from minuet.verify import verify
 
@@ -50,7 +52,7 @@ def rebuild(  # noqa: PLR0913  (Typer wants a parameter for each option)
         bool, typer.Option("--force", help="Also where the log has lost its beginning.")
     ] = False,
     by: ByOption = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")] = False,
+    yes: YesOption = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -59,8 +61,12 @@ def rebuild(  # noqa: PLR0913  (Typer wants a parameter for each option)
     person = person_of(by, why)
     wanted = Wanted(tuple(saga or ()), tuple(partition) if partition else None, force)
     spec = projects.load(workflow, project).spec
+    must_be_asked(yes=yes, quiet=json)
     place = connection(bootstrap, project)
-    if not yes and not json and sys.stdin.isatty() and sys.stderr.isatty():
+    if strangers := unknown(place, spec, wanted.sagas, wanted.partitions):
+        message = f"{workflow} has no saga {strangers[0]!r}, neither in its table nor on its log"
+        raise UsageError(message)
+    if not yes:
         what = f"{len(wanted.sagas)} sagas" if wanted.sagas else "all rows"
         if not typer.confirm(f"make {what} of {workflow} anew from the log?", err=True):
             raise typer.Exit(1)

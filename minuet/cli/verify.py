@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from minuet.cli.anew import Wanted, make_all_anew, person_of, told
+from minuet.cli.anew import ByOption, Wanted, WhyOption, make_all_anew, person_of, told
 from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.outside import from_outside
@@ -66,6 +66,8 @@ def verify_workflow(  # noqa: PLR0913  (Typer wants a parameter for each option)
     repair: Annotated[
         bool, typer.Option("--repair", help="Make anew the sagas whose rows differ.")
     ] = False,
+    why: WhyOption = "",
+    by: ByOption = "",
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
     project: ProjectOption = None,
@@ -77,7 +79,7 @@ def verify_workflow(  # noqa: PLR0913  (Typer wants a parameter for each option)
         report = verify(place, loaded.spec, show, _key(loaded, place))
     repaired = None
     if repair and not report.ok:
-        repaired = _repaired(loaded, place, report, quiet=json)
+        repaired = _repaired(loaded, place, report, (by, why), quiet=json)
         report = repaired.report
     effects = verify_effects(place, loaded.spec, ledger, sagas=sagas) if ledger else None
     if json:
@@ -107,10 +109,13 @@ class _Repaired:
         return {"differed": self.differed, "done": self.by_worker}
 
 
-def _repaired(loaded: Workflow, place: Connection, report: Report, *, quiet: bool) -> _Repaired:
+def _repaired(
+    loaded: Workflow, place: Connection, report: Report, who: tuple[str, str], *, quiet: bool
+) -> _Repaired:
     """Have made anew what differs, and compare once more."""
     spec, differed = loaded.spec, report.differing
-    person = person_of("", f"verify --repair: {report.differing} differences")
+    by, why = who
+    person = person_of(by, why or f"verify --repair: {report.differing} differences")
     wanted = [Wanted(sagas, (partition,)) for partition, sagas in _differing(report).items()]
     with progress_bar("making partitions anew", quiet=quiet) as show:
         made = make_all_anew(place, spec, wanted, person, show)

@@ -22,7 +22,7 @@ from minuet.cli.common import (
 )
 from minuet.cli.plain import plain
 from minuet.cli.revisions import unpacked
-from minuet.errors import UnreadableValue, UsageError
+from minuet.errors import ContractError, UnreadableValue, UsageError
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 
@@ -95,37 +95,37 @@ def whatif(  # noqa: PLR0913  (Typer wants a parameter for each option)
     from minuet.kafka.spans import bound, span
     from minuet.rehearsal.candidate import Candidate, Wish
     from minuet.rehearsal.page import Heading, page
-    from minuet.rehearsal.report import Report, limit
+    from minuet.rehearsal.report import Report, limit, over
 
     limits = [limit(text) for text in fail_on or ()]
     loaded = projects.load(workflow, project)
     begins, ends = bound(begin, "--from"), bound(end, "--to")
     place = connection(bootstrap, project)
     registry = TopicRegistry(place)
-    wanted = _wanted(loaded, registry, where)
     form = "all" if simulated else "unknown" if simulate_unknown else ""
     stretch = span(place, loaded.spec.log_topic, begins, ends)
     report = Report()
+    wanted = _wanted(loaded, registry, where, report)
     with _folder(against, project) as folder:
         wish = Wish(folder, against, workflow, loaded.spec, form)
         with Candidate(wish, registry.find, jobs or os.cpu_count() or 1) as candidate:
             _rehearse(place, loaded, candidate, (stretch, saga, wanted), report, quiet=json)
             notes = tuple(_notes(loaded, candidate, form))
-    over = [one.text for one in limits if one.is_over(report)]
+    too_much = over(limits, report)
     words = f"{report.records:,} records"
     words += f" from {begin}" * bool(begin) + f" to {end}" * bool(end)
     if html is not None:
         heading = Heading(workflow, against, words, notes)
         html.write_text(page(heading, report), encoding="utf-8")
     if json:
-        about = {"workflow": workflow, "against": against, "ok": not over, "over": over}
+        about = {"workflow": workflow, "against": against, "ok": not too_much, "over": too_much}
         print_json({**about, "notes": notes, **report.plain()})
     else:
         for line in _told(workflow, against, report, notes):
             typer.echo(line)
-        for text in over:
+        for text in too_much:
             typer.echo(f"TOO MUCH: {text}")
-    if over:
+    if too_much:
         raise typer.Exit(1)
 
 
@@ -139,7 +139,7 @@ def _rehearse(
     stretch, saga, wanted = chosen
     topic = loaded.spec.log_topic
     with progress_bar("rehearsing", quiet=quiet) as show:
-        found = batches(place, topic, stretch, saga)
+        found = batches(place, topic, stretch, loaded.spec.partitions, saga)
         if wanted is not None:
             found = (list(filter(wanted, batch)) for batch in found)
         for records, compared in candidate.compare(found):
@@ -163,8 +163,12 @@ def _folder(against: str, project: Path | None) -> Iterator[Path]:
         yield inside
 
 
-def _wanted(workflow: Workflow, registry: Any, where: str) -> Callable[[Saga], bool] | None:
-    """Return what says of a saga whether it begins as is wanted."""
+def _wanted(
+    workflow: Workflow, registry: Any, where: str, report: Report
+) -> Callable[[Saga], bool] | None:
+    """Return what says of a saga whether it begins as is wanted; one that began before is left to
+    the comparison, which counts it. Of which it cannot be told, the report says.
+    """
     if not where:
         return None
     from minuet.contracts.codec import Codec
@@ -183,8 +187,11 @@ def _wanted(workflow: Workflow, registry: Any, where: str) -> Callable[[Saga], b
                 try:
                     return condition.holds(codec.decode(begins, schema, record.value))
                 except UnreadableValue:
-                    return False
-        return False
+                    report.untold["its begin event cannot be read"] += 1
+                except ContractError as error:
+                    report.untold[str(error)] += 1
+                return False
+        return True
 
     return wanted
 
@@ -216,6 +223,8 @@ def _told(workflow: str, against: str, report: Report, notes: tuple[str, ...]) -
     yield f"{workflow} against {against}: {report.sagas:,} sagas, {report.records:,} records"
     if report.left_out:
         yield f"  {report.left_out:,} more began before that, and were not compared"
+    for why, count in report.untold.most_common():
+        yield f"  {count:,} more were not compared, since it cannot be told: {plain(why)}"
     yield from (f"  {note}" for note in notes)
     ends = [(b, a, f"{count:,}") for (b, a), count in report.ends.most_common()]
     if ends:

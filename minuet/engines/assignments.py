@@ -31,6 +31,10 @@ class Owner(Protocol):
     plan: Plan
     parts: dict[int, Partition]
 
+    @property
+    def coordinates(self) -> bool:
+        """Whether this unit writes rows."""
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run beside everything else; a failure stops the worker."""
 
@@ -131,6 +135,8 @@ class Assignments:
             rows = await self._load(part)
         if not part.live:
             return
+        if not part.next_row and next(iter(part.store.rows.keys()), None) is None:
+            await self._fold_anew(part)
         part.table.loaded()
         if part.table.log_end > part.high:  # a row that counts no more may have said so
             await self._refuse_another_log(part, part.table.reach())
@@ -141,7 +147,7 @@ class Assignments:
 
     async def _load(self, part: Partition) -> int:
         """Read the rows that the store does not know; returns how many."""
-        rows = 0
+        rows, part.next_row = 0, part.store.start
         async for chunk in self._log.rows(part.number, part.store.start):
             if not part.live:
                 break
@@ -150,6 +156,31 @@ class Assignments:
                 part.next_row = offset + 1
             rows += len(chunk)
         return rows
+
+    async def _fold_anew(self, part: Partition) -> None:
+        """Fold what stands before the position: it speaks of a table of which no row is left.
+
+        The position goes back first: who dies amid the rows' writing leaves some of them, and who
+        comes next has to begin as early.
+        """
+        begun, every = False, self._turns.every
+        async for chunk in self._log.history(part.number, 0, part.position):
+            if chunk and not begun and part.live:
+                begun, low = True, chunk[0].offset
+                _LOG.warning("partition %s: it was read up to %s, and its table has no row: it is "
+                             "made anew from %s on", part.number, part.position, low)  # fmt: skip
+                if self._owner.coordinates:
+                    self._log.commit({part.number: low})
+            for start in range(0, len(chunk), every):
+                for record in chunk[start : start + every]:
+                    if isinstance(record, Record):  # a request of then, or a letter, is dealt with
+                        part.table.fold(record)
+                part.table.pack(list(part.table.dirty))  # so that memory stays flat
+                part.table.cool()
+                await self._turns.over()
+                if not part.live:
+                    return
+        part.table.dirty.update(dict.fromkeys(part.table.keys()))  # all of it is to be stored
 
     async def _refuse_another_log(self, part: Partition, known: int) -> None:
         """Stop where rows know more than the log has: its events would be taken for known ones."""

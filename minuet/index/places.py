@@ -57,7 +57,7 @@ class Places:
     def _begin(self, identity: str) -> None:
         run = self._db.execute
         run("pragma journal_mode = wal")
-        run("pragma synchronous = off")  # a cache: after a crash of the machine it is made anew
+        run("pragma synchronous = normal")  # a crash of the machine may take the last, not break it
         form = run("pragma user_version").fetchone()[0]
         if form not in (0, FORM):
             raise sqlite3.DatabaseError(form)

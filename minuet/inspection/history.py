@@ -113,9 +113,11 @@ def read(
         if index is not None:
             known = index.find(connection, spec.log_topic, saga.encode(), ends, [number], progress)
             if known is not None:
-                if found := _picked(connection, spec.log_topic, saga, known):
-                    return History(saga, number, found, *fold(plan, found), ends[number][1])
-                continue
+                picked = _picked(connection, spec.log_topic, saga, known)
+                if picked:
+                    return History(saga, number, picked, *fold(plan, picked), ends[number][1])
+                if picked is not None:
+                    continue
         low, high = ends[number]
 
         def read_to(offset: int, low: int = low, high: int = high) -> None:
@@ -128,9 +130,15 @@ def read(
     raise MinuetError(message)
 
 
-def _picked(connection: Connection, topic: str, saga: str, places: Sequence[Place]) -> list[Record]:
-    """The records of a saga that stand at these places, where others' may stand, too."""
+def _picked(
+    connection: Connection, topic: str, saga: str, places: Sequence[Place]
+) -> list[Record] | None:
+    """The records of a saga that stand at these places, where others' may stand, too; None when at
+    one of them none was to be had.
+    """
     picked = pick(connection, topic, places, {number for number, _ in places}) if places else {}
+    if len(picked) < len(set(places)):
+        return None
     found = []
     for place in sorted(picked):
         if picked[place].key() == saga.encode():

@@ -17,9 +17,11 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.picking import since
 from minuet.kafka.raw import Raw, raw_at, raw_snapshot
+from minuet.spec.model import CATEGORIES as OF_STEPS
 from minuet.spec.model import Spec
 
 OURS = "minuet_"
+CATEGORIES = (*OF_STEPS, "in-doubt", "unreadable", "early")  # what a letter may be
 _PROGRESS_EVERY = 2_000
 
 Progress = Callable[[int, int], None]  # how many records are read, and of how many

@@ -1,6 +1,7 @@
 """Appending to one topic: each record is acknowledged or fails, and its callback says which.
 
-Nothing is dropped: a full queue is a `BufferError`, to be answered with `serve` and another try.
+Nothing is dropped: a full queue is a `BufferError`, to be answered with `serve` and another try, as
+`hand_over` does it.
 Callbacks are called by `serve`, `flush` and `purge`, in whichever thread calls these.
 """
 
@@ -18,6 +19,8 @@ from minuet.kafka.reasons import describe
 
 # As confluent-kafka names them; a list is invariant, so ours must be of its type.
 Headers = list[tuple[str, str | bytes | None]]
+
+_ROOM_S = 0.1
 
 BY_KEY = -1  # librdkafka's word for "as the partitioner says"
 
@@ -74,6 +77,19 @@ class Writer:
             )  # fmt: skip
         except KafkaException as failure:
             done(self._error(failure.args[0]))
+
+    def hand_over(
+        self, key: bytes, value: bytes, headers: Headers, done: Done, *, partition: int = BY_KEY
+    ) -> None:
+        """As `append`; while the queue is full, wait until what is done makes room."""
+        while True:
+            try:
+                self.append(key, value, headers, done, partition=partition)
+            except BufferError:  # make room, never drop
+                self.serve(_ROOM_S)
+            else:
+                self.serve(0)
+                return
 
     def serve(self, wait_s: float) -> None:
         """Call what is done; wait for something for at most so long."""

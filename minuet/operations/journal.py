@@ -22,7 +22,6 @@ from minuet.operations.model import EVENTS, LetterDiscarded, OperationBegan, Ope
 from minuet.spec.model import Spec
 
 _ACK_MS = 20_000
-_ROOM_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +133,4 @@ class Journal:
         )
         headers += [(SCHEMA, encoded.schema), (DIGEST, encoded.digest)]
         headers += [(BY, operation.by.encode()), (REASON, operation.why.encode(errors="replace"))]
-        while True:
-            try:
-                self._writer.append(operation.id.encode(), encoded.value, [*headers], done)
-            except BufferError:  # the queue is full: make room
-                self._writer.serve(_ROOM_S)
-            else:
-                self._writer.serve(0)
-                return
+        self._writer.hand_over(operation.id.encode(), encoded.value, [*headers], done)

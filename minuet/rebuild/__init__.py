@@ -22,7 +22,7 @@ from minuet.kafka.reading import snapshot
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.spec.model import Spec
 
-__all__ = ["Asked", "Person", "ask", "beyond", "done", "unblock"]
+__all__ = ["Asked", "Person", "ask", "beyond", "done", "unblock", "unknown"]
 
 _ACK_MS = 20_000
 
@@ -117,7 +117,7 @@ def _append(
         for sagas in requests:
             now_ms = time.time_ns() // 1_000_000
             headers = headers_of(Rebuild(person.by, person.why, sagas), now_ms)
-            writer.append(b"", b"", [*headers], acked.append, partition=number)
+            writer.hand_over(b"", b"", [*headers], acked.append, partition=number)
     unknown = writer.flush(_ACK_MS / 1000)
     found: dict[int, int] = {}
     for one in acked:
@@ -125,9 +125,36 @@ def _append(
             raise one
         found[one.partition] = max(one.offset, found.get(one.partition, -1))
     if unknown:
-        message = f"Kafka at {connection.bootstrap}: no acknowledgement; ask again, it does no harm"
-        raise BrokerError(message)
+        raise _no_answer(connection)
     return found
+
+
+def _no_answer(connection: Connection) -> BrokerError:
+    message = f"Kafka at {connection.bootstrap}: no acknowledgement; ask again, it does no harm"
+    return BrokerError(message)
+
+
+def unknown(
+    connection: Connection, spec: Spec, sagas: Iterable[str], partitions: Iterable[int] | None
+) -> list[str]:
+    """Return which of these sagas have no row, and no record on the log either.
+
+    Raises:
+        BrokerError: Kafka cannot be reached.
+        UsageError: a topic is missing, or there is no such partition.
+    """
+    left = dict.fromkeys(saga.encode() for saga in sagas)
+    for topic in (spec.table_topic, spec.log_topic):
+        if not left:
+            break
+        ends = watermarks(connection, topic)
+        wanted = _wanted(ends.keys(), [saga.decode() for saga in left], partitions)
+        start = {number: ends[number][0] for number in wanted}
+        for message in snapshot(connection, topic, start):
+            left.pop(message.key() or b"", None)
+            if not left:
+                break
+    return [saga.decode() for saga in left]
 
 
 def done(connection: Connection, spec: Spec, asked: Asked) -> list[int]:
@@ -153,10 +180,12 @@ def unblock(connection: Connection, spec: Spec, asked: Asked) -> int:
     acked: list[Place | WriteError] = []
     for number, keys in beyond(connection, spec, asked.offsets).items():
         for key in keys:
-            writer.append(key, BLANK, [], acked.append, partition=number)
-    writer.flush(_ACK_MS / 1000)
+            writer.hand_over(key, BLANK, [], acked.append, partition=number)
+    unknown = writer.flush(_ACK_MS / 1000)
     if wrong := [one for one in acked if isinstance(one, WriteError)]:
         raise wrong[0]
+    if unknown:
+        raise _no_answer(connection)
     return len(acked)
 
 

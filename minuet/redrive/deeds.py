@@ -105,7 +105,9 @@ def _append(
             while (wait_s := pace.wait_s(monotonic())) > 0:
                 writer.serve(min(wait_s, _ROOM_S))
             pace.went(monotonic())
-        _hand_over(writer, _composed(desk, ready, operation), partial(_done, tally, ready.id))
+        key, value, headers, number = _composed(desk, ready, operation)
+        done = partial(_done, tally, ready.id)
+        writer.hand_over(key, value, [*headers], done, partition=number)
     progress(len(choice.letters), len(choice.letters))
 
 
@@ -120,19 +122,6 @@ def _composed(desk: Desk, ready: Ready, operation: Operation) -> _Message:
     person = Person(operation.by, operation.why)
     value, headers = compose(view, ready.deed, person, desk.codec, ready.event)
     return letter.saga.encode(), value, [*headers, *more], view.history.partition
-
-
-def _hand_over(
-    writer: Writer, message: _Message, done: Callable[[Place | WriteError], None]
-) -> None:
-    key, value, headers, partition = message
-    while True:
-        try:
-            writer.append(key, value, [*headers], done, partition=partition)
-        except BufferError:  # the queue is full: make room, never drop
-            writer.serve(_ROOM_S)
-        else:
-            return
 
 
 def _done(tally: Tally, identity: str, result: Place | WriteError) -> None:

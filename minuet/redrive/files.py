@@ -55,6 +55,18 @@ def check(file: Path) -> None:
         raise UsageError(message)
 
 
+def check_new(file: Path) -> None:
+    """Refuse a file that is there, too.
+
+    Raises:
+        UsageError: it is there, or its ending is none of ours.
+    """
+    check(file)
+    if file.exists():
+        message = f"{file}: it is there already: name another file, or remove it"
+        raise UsageError(message)
+
+
 def write(file: Path, letters: Iterable[Letter]) -> int:
     """Write letters into a file that is whole or not there; return how many."""
     count = 0
@@ -67,11 +79,15 @@ def write(file: Path, letters: Iterable[Letter]) -> int:
 
     aside = file.with_name(file.name + ".part")
     with aside.open("wb") as out:
-        if file.suffix == ".avro":
-            fastavro.writer(out, _PARSED, counted(), codec="deflate")
-        else:
-            for each in counted():
-                out.write(json.dumps(_texts(each)).encode() + b"\n")
+        try:
+            if file.suffix == ".avro":
+                fastavro.writer(out, _PARSED, counted(), codec="deflate")
+            else:
+                for each in counted():
+                    out.write(json.dumps(_texts(each)).encode() + b"\n")
+        except BaseException:
+            aside.unlink()
+            raise
     aside.replace(file)
     return count
 

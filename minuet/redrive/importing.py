@@ -13,7 +13,6 @@ from minuet.kafka.writer import BY_KEY, Place, WriteError, Writer
 from minuet.spec.model import Spec
 
 _ACK_MS = 20_000
-_ROOM_S = 0.1
 
 
 @dataclass
@@ -57,8 +56,8 @@ def bring_in(
             found.known += 1
         else:
             there.add(letter.id)
-            _append(writer, letter, letter.partition if letter.partition in numbers else BY_KEY,
-                    done)  # fmt: skip
+            number = letter.partition if letter.partition in numbers else BY_KEY
+            writer.hand_over(letter.key, letter.value, [*letter.headers], done, partition=number)
         if wrong:
             break
     left = writer.flush(_ACK_MS / 1000)
@@ -67,16 +66,3 @@ def bring_in(
         message = f"{why}; type the same again: what is there is not written twice"
         raise BrokerError(message)
     return found
-
-
-def _append(
-    writer: Writer, letter: Letter, partition: int, done: Callable[[Place | WriteError], None]
-) -> None:
-    while True:
-        try:
-            writer.append(letter.key, letter.value, [*letter.headers], done, partition=partition)
-        except BufferError:  # the queue is full: make room, never drop
-            writer.serve(_ROOM_S)
-        else:
-            writer.serve(0)
-            return

@@ -30,7 +30,7 @@ Progress = Callable[[int], None]
 
 
 def batches(
-    connection: Connection, topic: str, span: Span, saga: str = "",
+    connection: Connection, topic: str, span: Span, partitions: int, saga: str = "",
     progress: Progress = lambda _read: None,
 ) -> Iterator[list[Saga]]:  # fmt: skip
     """Return the sagas of a stretch, so many at a time.
@@ -39,6 +39,7 @@ def batches(
         connection: where the log is.
         topic: the log.
         span: of it.
+        partitions: how many the log has, of which the span may have some.
         saga: the only one that is wanted, or empty.
         progress: told how many records are read.
 
@@ -46,9 +47,8 @@ def batches(
         BrokerError: Kafka cannot be reached.
     """
     wanted = saga.encode()
-    numbers = [partition_of(wanted, len(span.first))] if wanted else list(span.first)
-    if set(numbers) - span.first.keys() or len(span.first) <= max(span.first):
-        numbers = list(span.first)  # a part of the partitions: nobody knows how many there are
+    own = partition_of(wanted, partitions) if wanted else -1
+    numbers = [own] if own in span.first else list(span.first)
     first = {number: span.first[number] for number in numbers}
     read = _read(connection, topic, first, span, wanted, progress)
     most = sum(span.ends[number] - first[number] for number in first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ class Report:
 
     Attributes:
         sagas: compared; `left_out`: began before what was read; `records`: read.
+        untold: of how many sagas it cannot be told whether they are wanted, and why.
         kinds: how many sagas differ most gravely in what.
         ends: (recorded outcome, outcome under the candidate) -> sagas.
         unknown: sagas of which something is not known; `unknown_steps`: by step.
@@ -34,6 +36,7 @@ class Report:
     sagas: int = 0
     left_out: int = 0
     records: int = 0
+    untold: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     ends: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknown: int = 0
@@ -83,6 +86,7 @@ class Report:
             "sagas": self.sagas,
             "records": self.records,
             "began_before": self.left_out,
+            "untold": dict(self.untold.most_common()),
             "different": self.differing,
             "kinds": {kind: self.kinds[kind] for kind in KINDS},
             "unknown": self.unknown,
@@ -116,6 +120,14 @@ class Limit:
         """Whether there are more."""
         count, part = report.share(self.measure)
         return part * 100 > self.most if self.is_part else count > self.most
+
+
+def over(limits: Iterable[Limit], report: Report) -> list[str]:
+    """What is too much, in words: of no sagas nothing can be said, and that is no good news."""
+    asked = list(limits)
+    if asked and not report.sagas:
+        return ["no saga was compared, so that nothing is known"]
+    return [one.text for one in asked if one.is_over(report)]
 
 
 def limit(text: str) -> Limit:

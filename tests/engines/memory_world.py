@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from minuet.engines import virtual_time
 from minuet.engines.course import Stored
+from minuet.engines.disk_stores import DiskStores
 from minuet.engines.log import Log
 from minuet.engines.memory import MemoryLog
 from minuet.engines.model_broker import NO_FAULTS, Faults, ModelBroker
@@ -54,6 +55,12 @@ class MemoryWorld(World):
 
     async def forget(self, topic: str, partition: int, before: int) -> None:
         self.broker.lows[topic, partition] = before
+
+    async def empty(self, topic: str) -> None:
+        for number in range(self.spec.partitions):
+            self.broker.records(topic, number).clear()
+        if isinstance(self.stores, DiskStores):
+            self.stores.identity += "anew"  # as another id of the topic does
 
     async def cut(self, worker: Worker) -> None:
         log = worker.log.log

@@ -77,6 +77,14 @@ class NativeWorld(World):
         [deleted] = admin.delete_records([place]).values()
         await asyncio.to_thread(deleted.result, 10)
 
+    async def empty(self, topic: str) -> None:
+        admin = self.connection.admin()  # it has to outlive its answer
+        [deleted] = admin.delete_topics([topic]).values()
+        await asyncio.to_thread(deleted.result, 10)
+        while topic in (await asyncio.to_thread(self.connection.reach)).topics:
+            await asyncio.sleep(0.05)
+        await self.open()
+
     async def cut(self, worker: Worker) -> None:
         await worker.log.close()
 

@@ -159,6 +159,10 @@ class World(ABC):
         """Have retention remove what stands before an offset."""
 
     @abstractmethod
+    async def empty(self, topic: str) -> None:
+        """Have a topic deleted and made anew."""
+
+    @abstractmethod
     async def cut(self, worker: Worker) -> None:
         """Let a worker that was abandoned be gone from its group, soon."""
 

@@ -53,7 +53,7 @@ TYPED = {
     "verify": ("NAME",),
     "whatif": ("NAME", "--against", "."),
     "compat": ("NAME", "--against", "spec.json", "--live"),
-    "rebuild": ("NAME", "--why", "x"),
+    "rebuild": ("NAME", "--why", "x", "--yes"),
     "replay": ("NAME", "--into", "out.avro", "--yes"),
 }  # fmt: skip
 # Those go on until they are told; of these, other tests read the output as one document.

@@ -38,6 +38,14 @@ def read(parcels: Refusals, saga: str, index: Index | None) -> Any:
     return found.partition, places, found.after, found.state.status
 
 
+class Wrong(Index):
+    """An index that names a place where there is nothing, as when the log lost its end."""
+
+    def find(self, *arguments: Any, **more: Any) -> list[tuple[int, int]] | None:
+        found = super().find(*arguments, **more)
+        return [*found[:-1], (found[-1][0], 1 << 40)] if found else found
+
+
 def file(parcels: Refusals) -> Path:
     return parcels.folder / ".minuet" / "index" / f"{parcels.topic}.sqlite"
 
@@ -53,6 +61,15 @@ def test_it_finds_what_reading_finds_also_what_comes_later(parcels: Refusals) ->
         found = read(parcels, saga, index)
         assert found == read(parcels, saga, None)
         assert len(found[1]) > 2
+
+
+def test_a_place_where_nothing_is_makes_the_log_itself_be_read(parcels: Refusals) -> None:
+    with parcels.worker("--simulated") as worker:
+        worker.says("ready")
+        parcels.ended(20)
+    found = read(parcels, "p3", Wrong(file(parcels).parent))
+    assert found == read(parcels, "p3", None)
+    assert len(found[1]) > 2
 
 
 def test_every_command_says_the_same_with_it_and_without(parcels: Refusals) -> None:

@@ -40,7 +40,9 @@ def test_with_a_worker_all_is_made_anew_and_verified(parcels: Refusals) -> None:
     with parcels.worker("--simulated") as worker:
         worker.says("ready")
         spoil(parcels)
-        code, out, errors = parcels.typed("rebuild", parcels.name, "--why", "x", "--by", "ann")
+        code, out, errors = parcels.typed(
+            "rebuild", parcels.name, "--yes", "--why", "x", "--by", "ann"
+        )
         assert code == 0, (out, errors)
         assert "made anew from the log, as asked at 0/" in out
         assert "verified: 2 rows" in out
@@ -53,9 +55,12 @@ def test_repair_makes_anew_just_what_differs(parcels: Refusals) -> None:
     with parcels.worker("--simulated") as worker:
         worker.says("ready")
         spoil(parcels)
-        found = parcels.found("verify", parcels.name, "--repair")
+        who = ("--why", "a disk was bad", "--by", "ann")
+        found = parcels.found("verify", parcels.name, "--repair", *who)
         assert (found["code"], found["ok"]) == (0, True)
         assert found["repaired"] == {"differed": 3, "done": True}
+        [operation] = parcels.found("operations", "list", parcels.name)["operations"]
+        assert (operation["by"], operation["why"]) == ("ann", "a disk was bad")
         again = parcels.found("verify", parcels.name, "--repair")
         assert (again["code"], "repaired" in again, again["unreadable"]) == (0, False, 0)
 
@@ -74,7 +79,15 @@ def test_without_a_worker_the_next_one_does_it_before_all_else(parcels: Refusals
 
 def test_who_asked_and_why_stands_in_the_log(parcels: Refusals) -> None:
     found = parcels.found(
-        "rebuild", parcels.name, "--partition", "1", "--why", "a disk was bad", "--by", "ann"
+        "rebuild",
+        parcels.name,
+        "--yes",
+        "--partition",
+        "1",
+        "--why",
+        "a disk was bad",
+        "--by",
+        "ann",
     )
     assert (found["code"], list(found["requests"]), found["done"]) == (0, ["1"], False)
     place = Connection(parcels.bootstrap)
@@ -90,10 +103,18 @@ def test_who_asked_and_why_stands_in_the_log(parcels: Refusals) -> None:
 
 
 def test_a_wrong_command_line_is_told_in_one_message(parcels: Refusals) -> None:
-    code, _, errors = parcels.typed("rebuild", parcels.name, "--why", "x", "--partition", "7")
+    code, _, errors = parcels.typed(
+        "rebuild", parcels.name, "--yes", "--why", "x", "--partition", "7"
+    )
     assert (code, "there is no partition 7: the log has 0 to 2" in errors) == (2, True)
-    code, _, errors = parcels.typed("rebuild", parcels.name, "--why", " ")
+    code, _, errors = parcels.typed("rebuild", parcels.name, "--yes", "--why", " ")
     assert (code, "--why is empty" in errors) == (2, True)
+    wrong = parcels.found("rebuild", parcels.name, "--why", "x", "--yes", "--saga", "heavi")
+    assert (wrong["code"], "has no saga 'heavi'" in wrong["error"]) == (2, True)
+    code, _, errors = parcels.typed("rebuild", parcels.name, "--why", "x")
+    assert (code, "nobody can be asked here: say --yes" in errors) == (2, True)
+    [begun] = parcels.found("operations", "list", parcels.name)["operations"]
+    assert begun["result"] == "failed"  # that of partition 7
 
 
 def test_a_log_without_its_beginning_is_refused_unless_forced(parcels: Refusals) -> None:
@@ -103,14 +124,14 @@ def test_a_log_without_its_beginning_is_refused_unless_forced(parcels: Refusals)
     admin = place.admin()
     for each in admin.delete_records(cut).values():
         each.result(30)
-    code, _, errors = parcels.typed("rebuild", parcels.name, "--why", "x")
+    code, _, errors = parcels.typed("rebuild", parcels.name, "--yes", "--why", "x")
     assert code == 1
     [operation] = parcels.found("operations", "list", parcels.name)["operations"]
     assert operation["result"] == "failed"
     assert "begins at offset 1: of sagas that began before, only their rows are left" in errors
     with parcels.worker("--simulated") as worker:
         worker.says("ready")
-        code, out, _ = parcels.typed("rebuild", parcels.name, "--why", "x", "--force")
+        code, out, _ = parcels.typed("rebuild", parcels.name, "--yes", "--why", "x", "--force")
         assert code == 0, out
         found = parcels.found("saga", "list", parcels.name)
         assert sorted(s["status"] for s in found["sagas"]) == [

@@ -242,6 +242,10 @@ def test_letters_go_into_a_file_and_come_back_once(
         stamps.letters(2)
     file = str(tmp_path / name)
     assert stamps.found("dead-letters", "export", stamps.name, file)["exported"] == 2
+    there = Path(file).read_bytes()
+    code, _, errors = stamps.typed("dead-letters", "export", stamps.name, file)
+    assert (code, "it is there already" in errors) == (2, True)
+    assert Path(file).read_bytes() == there
     before = {(m.partition(), m.key(), m.value(), str(m.headers())) for m in snapshot(place, topic)}
     again = stamps.found("dead-letters", "import", stamps.name, file)
     assert (again["written"], again["known"], again["foreign"]) == (0, 2, 0)

@@ -10,6 +10,7 @@ from xml.dom.minidom import parseString
 
 import pytest
 
+from minuet.kafka.partitioner import partition_of
 from tests.integration.refusals import Refusals
 
 pytestmark = pytest.mark.kafka
@@ -101,6 +102,28 @@ def test_one_saga_some_sagas_and_a_stretch(parcels: Refusals) -> None:
     assert (some["sagas"], sorted(some["different_sagas"])) == (6, ["p-10", "p-9"])
     nothing = parcels.found(*typed, "--to", "1h")
     assert (nothing["sagas"], nothing["records"]) == (0, 0)
+    nothing = parcels.found(*typed, "--to", "1h", "--fail-on", "unknown>3")
+    assert (nothing["code"], nothing["ok"]) == (1, False)
+    assert "no saga was compared" in nothing["over"][0]
+
+
+def test_of_some_partitions_each_saga_is_found_in_its_own(parcels: Refusals) -> None:
+    names = {saga: partition_of(saga.encode(), 3) for saga in KILOS}
+    typed = ("whatif", parcels.name, "--against", "stricter", "--from", "0/0,1/0")
+    for number in (0, 1):
+        saga = next(saga for saga, at in names.items() if at == number)
+        assert parcels.found(*typed, "--saga", saga)["sagas"] == 1
+    saga = next(saga for saga, at in names.items() if at == 2)
+    assert "has no saga" in parcels.found(*typed, "--saga", saga)["error"]
+
+
+def test_what_began_before_and_what_cannot_be_told_is_counted(parcels: Refusals) -> None:
+    typed = ("whatif", parcels.name, "--against", "main", "--where")
+    found = parcels.found(*typed, "10 / kilos > 0")
+    assert (found["code"], found["untold"]) == (0, {next(iter(found["untold"])): 3})
+    assert 0 < found["sagas"] <= len(KILOS)
+    late = parcels.found(*typed, "kilos >= 0", "--from", "0/1,1/1,2/1")
+    assert (late["began_before"], late["sagas"]) == (3, len(KILOS))
 
 
 def test_a_folder_a_table_and_a_page(parcels: Refusals, tmp_path: Path) -> None:

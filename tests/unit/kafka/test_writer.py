@@ -33,6 +33,16 @@ def test_a_full_queue_is_said_and_not_dropped() -> None:
     assert len(done) == 1
 
 
+def test_what_is_handed_over_waits_for_room_and_none_is_dropped() -> None:
+    done: list[Place | WriteError] = []
+    full = writer(**{"queue.buffering.max.messages": 1, "message.timeout.ms": 300})
+    for number in range(3):  # nobody takes them: each makes room when its time is over
+        full.hand_over(b"k", b"%d" % number, [], done.append)
+    assert len(done) == 2
+    full.flush(5)
+    assert len(done) == 3
+
+
 def test_what_is_given_up_fails_and_others_may_too() -> None:
     done: list[Place | WriteError] = []
     one = writer()
