@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from collections.abc import Iterator
@@ -16,13 +15,14 @@ from minuet.dev import Broker, network
 from minuet.event.record import TIME
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import record_of, snapshot
-from tests.integration.orders_run import Observer, OrdersRun, Upstream, orders_run
-from tests.integration.test_kill import IN_FLIGHT_LEAST, all_is_well, now_ms, wait_for_a_moment
+from tests.integration.orders_run import Observer, OrdersRun, Upstream, orders_run, until
+from tests.integration.test_kill import IN_FLIGHT_LEAST, all_is_well, now_ms
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 QUEUE = 5  # records that a producer keeps
 PRODUCERS = 2
+MANY = 50  # sagas, each of which has something to say
 PAUSE_S = 8.0  # longer than a session
 KAFKA = f"""
 [tool.minuet.kafka]
@@ -63,8 +63,8 @@ def test_what_no_queue_has_room_for_is_kept_and_nothing_is_lost(
 ) -> None:
     run.start_ready()
     pid = broker.status().pid
-    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 1_500, 150) as upstream:
-        wait_for_a_moment(observer, random.Random(), 1, 3)
+    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 3_000, 300) as upstream:
+        until("many are in flight", lambda: observer.in_flight_now() >= MANY)
         os.kill(pid, signal.SIGSTOP)
         paused = now_ms()
         try:

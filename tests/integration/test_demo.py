@@ -20,6 +20,7 @@ from minuet.engines.units import Units
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.spec import project
+from tests.integration.orders_run import until
 
 pytestmark = pytest.mark.kafka
 
@@ -116,7 +117,7 @@ def test_the_demo_runs_on_its_own_broker_and_a_second_run_adds_to_the_first(
     assert "Kafka goes on at" in out
     assert "dev down" in out
     place = Connection(first["bootstrap"])
-    assert Units(place, "orders").live() == []
+    until("nobody is left in the group", lambda: Units(place, "orders").live() == [])
 
 
 def test_the_demo_does_not_run_beside_other_workers(folder: Path) -> None:

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.kafka
 
 TRANSACTIONAL = ("--guarantee", "transactional")
 LOG = "orders.events"
-ORDERS, PER_S = 2_400, 120  # long enough for a slow machine to be in the midst of it
+ORDERS, PER_S = 4_500, 300  # long enough for a slow machine to be in the midst of it
 REFUSED = "another worker writes for it"
 LOADED = "rows loaded"
 SLEPT_S = 1.0  # after the successor has everything: what is late is late
