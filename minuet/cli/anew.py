@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated
 
-import typer
-
+from minuet.cli.person import person
 from minuet.engines.units import Units
-from minuet.errors import UsageError
 from minuet.kafka.connection import Connection
 from minuet.operations.journal import Journal
 from minuet.rebuild import Asked, Person, ask, done, unblock
@@ -20,8 +16,6 @@ from minuet.spec.model import Spec
 _LOOK_S = 0.3
 _LIVE_EVERY = 10  # looks
 
-WhyOption = Annotated[str, typer.Option("--why", help="The reason; it stands in the log.")]
-ByOption = Annotated[str, typer.Option("--by", help="Who decided; else the system's user.")]
 
 Show = Callable[[int, int], None]  # how many partitions are done, and of how many
 
@@ -103,16 +97,10 @@ def _places(offsets: Iterable[tuple[int, int]]) -> str:
 
 
 def person_of(by: str, why: str) -> Person:
-    """Who acts, and why.
+    """Who asks for it, and why.
 
     Raises:
         UsageError: there is no reason, or nobody has a name.
     """
-    if not why.strip():
-        message = "--why is empty: say why, for whoever reads the log"
-        raise UsageError(message)
-    try:
-        return Person(by or getpass.getuser(), why)
-    except (KeyError, OSError):
-        message = "this system user has no name: say who decided, with --by NAME"
-        raise UsageError(message) from None
+    found = person(by, why)
+    return Person(found.by, found.why)

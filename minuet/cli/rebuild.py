@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from minuet.cli.anew import ByOption, Wanted, WhyOption, make_all_anew, person_of, told
+from minuet.cli.anew import Wanted, make_all_anew, person_of, told
 from minuet.cli.arguments import WorkflowArgument, offer_sagas
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
-from minuet.cli.person import YesOption, must_be_asked
+from minuet.cli.person import ByOption, WhyOption, YesOption, must_be_asked
 from minuet.cli.verify import describe, progress_bar
 from minuet.errors import UsageError
 from minuet.rebuild import unknown

@@ -12,10 +12,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from minuet.cli.anew import ByOption, Wanted, WhyOption, make_all_anew, person_of, told
+from minuet.cli.anew import Wanted, make_all_anew, person_of, told
 from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.cli.outside import from_outside
+from minuet.cli.person import ByOption, WhyOption
 from minuet.cli.plain import plain
 from minuet.contracts.codec import Codec
 from minuet.errors import UnreadableValue
