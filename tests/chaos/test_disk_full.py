@@ -77,7 +77,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged_and_work_goes_on_when_t
     for _ in range(2):
         run.start_ready()
     port = int(run.bootstrap.rpartition(":")[2])
-    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 3_000, 150) as upstream:
+    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 1_000, 150) as upstream:
         wait_for_a_moment(observer, random.Random(), 1, 3)
         ballast = fill(disk)
         until("the broker ends", lambda: not broker.status().pid)

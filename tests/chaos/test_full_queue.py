@@ -63,7 +63,7 @@ def test_what_no_queue_has_room_for_is_kept_and_nothing_is_lost(
 ) -> None:
     run.start_ready()
     pid = broker.status().pid
-    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 3_000, 300) as upstream:
+    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 1_000, 300) as upstream:
         until("many are in flight", lambda: observer.in_flight_now() >= MANY)
         os.kill(pid, signal.SIGSTOP)
         paused = now_ms()

@@ -44,6 +44,8 @@ steps = ["streams.orders"]
 """
 PARTITIONS = 6
 PATIENCE_S = 120.0  # until a test gives up; no bar
+MORE = 300  # orders after it was said that it is enough
+MOST = 99_999  # orders, by their numbers
 ENDS = {"SagaCompleted", "SagaCompensated"}
 
 
@@ -194,14 +196,22 @@ class Observer:
 
 
 class Upstream:
-    """Publishes orders at a steady rate, in a thread of its own; a context manager."""
+    """Publishes orders at a steady rate, in a thread of its own; a context manager.
 
-    def __init__(self, bootstrap: str, count: int, per_s: int) -> None:
-        self.orders = {order.order_id: order for order in make_orders(count)}
+    It goes on until it is told that it is enough: however slow the machine, there is work when
+    something is done to the workers, and some begins after it.
+
+    Args:
+        least: so many orders are published in any case.
+    """
+
+    def __init__(self, bootstrap: str, least: int, per_s: int) -> None:
+        self.orders: dict[str, OrderPlaced] = {}
         self._bootstrap = bootstrap
+        self._least: float = least
         self._per_s = per_s
         self._sent: dict[str, Future[Published]] = {}
-        self._stop = Flag()
+        self._told, self._stop = Flag(), Flag()
         self._thread = Thread(target=self._publish)
 
     def __enter__(self) -> Self:
@@ -212,15 +222,16 @@ class Upstream:
         self._stop.set()
         self._thread.join()
 
-    @property
-    def done(self) -> bool:
-        """Whether all has been sent and was acknowledged, or was not."""
-        return not self._thread.is_alive()
+    def finish(self) -> None:
+        """Publish a few more, wait until all is acknowledged, or is not, and end."""
+        self._least = max(self._least, len(self.orders) + MORE)
+        self._told.set()
+        until("all is published", lambda: not self._thread.is_alive())
 
     @property
     def acked(self) -> dict[str, OrderPlaced]:
         """The orders that were acknowledged."""
-        assert self.done
+        assert not self._thread.is_alive()
         return {
             key: self.orders[key] for key, sent in self._sent.items() if sent.exception() is None
         }
@@ -229,9 +240,12 @@ class Upstream:
         publisher = Publisher("orders", "order_id", OrderPlaced, bootstrap=self._bootstrap)
         with suppress(BrokerError), publisher:  # which orders it is about, `acked` tells
             start = time.monotonic()
-            for number, order in enumerate(self.orders.values()):
-                if self._stop.wait(max(0.0, start + number / self._per_s - time.monotonic())):
+            for number, order in enumerate(make_orders(MOST)):
+                enough = self._told.is_set() and number >= self._least
+                pause = max(0.0, start + number / self._per_s - time.monotonic())
+                if enough or self._stop.wait(pause):
                     break
+                self.orders[order.order_id] = order
                 self._sent[order.order_id] = publisher.send(order)
 
 

@@ -77,7 +77,7 @@ def in_flight_at(observer: Observer, moment_ms: int) -> int:
 
 def all_is_well(run: OrdersRun, observer: Observer, upstream: Upstream) -> None:
     """Every acknowledged order has ended as its content says; table, log and ledger agree."""
-    until("all is published", lambda: upstream.done)
+    upstream.finish()
     until("what is acknowledged is seen", lambda: observer.have_begun(set(upstream.acked)))
     until("every saga has ended", lambda: observer.have_ended(set(observer.sagas)))
     for worker in (one for one in run.workers if not one.was_told):
@@ -114,7 +114,7 @@ def test_a_worker_killed_in_mid_run_is_succeeded_by_another_and_nothing_is_lost_
     run: OrdersRun, dice: random.Random
 ) -> None:
     worker = run.start_ready()
-    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 5_000, 200) as upstream:
+    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 2_000, 200) as upstream:
         wait_for_a_moment(observer, dice, 3, 15)
         worker.end(signal.SIGKILL)
         killed = now_ms()
@@ -136,7 +136,7 @@ def test_a_worker_takes_over_from_a_killed_one_and_its_own_sagas_do_not_wait(
     run: OrdersRun, dice: random.Random
 ) -> None:
     survivor, victim = run.start_ready(), run.start_ready()
-    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 2_000, 150) as upstream:
+    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 1_000, 150) as upstream:
         wait_for_a_moment(observer, dice, 1, 4)
         victim.end(signal.SIGKILL)
         killed = now_ms()
@@ -154,7 +154,7 @@ def test_a_worker_told_to_stop_in_mid_run_finishes_what_it_does_and_exits_0(
     run: OrdersRun, dice: random.Random
 ) -> None:
     first = run.start_ready()
-    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 1_200, 150) as upstream:
+    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 600, 150) as upstream:
         wait_for_a_moment(observer, dice, 1, 4)
         told = now_ms()
         assert first.end(signal.SIGTERM) == 0, first.said
@@ -170,7 +170,7 @@ def test_workers_go_on_by_themselves_after_the_broker_was_killed(
 ) -> None:
     for _ in range(2):
         run.start_ready()
-    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 2_000, 150) as upstream:
+    with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, 1_000, 150) as upstream:
         wait_for_a_moment(observer, dice, 1, 4)
         os.kill(broker.status().pid, signal.SIGKILL)
         killed = now_ms()
