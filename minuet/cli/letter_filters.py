@@ -18,7 +18,7 @@ from minuet.core.plan import compile_plan
 from minuet.errors import ContractError, UnreadableValue, UsageError
 from minuet.inspection.letters import CATEGORIES as LETTER_CATEGORIES
 from minuet.inspection.letters import Letter, Wanted
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.spans import moment
 from minuet.redrive.choosing import Desk
 from minuet.spec import project as projects
@@ -107,7 +107,7 @@ def asked(
     headers = tuple(_header(text) for text in filters.header or ())
     wheres = Wheres(filters.where, loaded.models) if filters.where else None
     place = connection(bootstrap, project)
-    codec = Codec(loaded.models.values(), TopicRegistry(place))
+    codec = Codec(loaded.models.values(), registry_of(place))
     desk = Desk(place, compile_plan(loaded.spec), codec, int(time.time() * 1000))
     unread: dict[str, int] = {}
 

@@ -29,7 +29,7 @@ from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.following import follow
 from minuet.kafka.kept import Kept, kept_of
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.writer import Writer
 from minuet.replay import fates
 from minuet.replay.fates import Fates
@@ -88,7 +88,7 @@ def _run(
     place, shadow, source, past = parts
     began = monotonic()
     writer = Writer(place, shadow.spec.log_topic, **SETTINGS)
-    prefixes = Prefixes(source, TopicRegistry(place))
+    prefixes = Prefixes(source, registry_of(place))
     appending = Appending(Known(), prefixes, writer, wish.rate)
     with Stopping().heard() as stopping:
         appending.run(iter(past.given), stopping, len(past.given), lambda _done, _of: None)

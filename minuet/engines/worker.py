@@ -31,7 +31,7 @@ from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection, of_worker
 from minuet.kafka.identity import topic_id
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 from minuet.spec.model import Spec
@@ -162,7 +162,7 @@ async def _run(
     for each in unfit(spec.before, spec):
         text = "%s: its sagas in flight wait there for ever; see `minuet compat %s`"
         _LOG.warning(text, each, spec.name)
-    codec = _codec(unit.workflow, TopicRegistry(connection), guard)
+    codec = _codec(unit.workflow, registry_of(connection, waits=False), guard)
     codec.register()  # now, rather than while the first events of each type wait
     native = KafkaLog(
         connection,

@@ -15,7 +15,7 @@ from minuet.errors import BrokerError, ContractError, UsageError
 from minuet.event.model import Event
 from minuet.kafka.connection import Connection, of_worker
 from minuet.kafka.reading import partitions
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.publish.envelope import Envelope, Sealed
 from minuet.settings.reading import read
@@ -90,7 +90,7 @@ class Publisher:
         # First, because an idempotent producer takes half a second to begin.
         topic = f"{workflow}.events"
         writer = Writer(self._connection, topic, **{"message.timeout.ms": DELIVERY_MS})
-        codec = Codec(models, TopicRegistry(self._connection))
+        codec = Codec(models, registry_of(self._connection))
         self._envelope = Envelope(workflow, key, models, codec, source)
         codec.register()
         self._writer = writer
