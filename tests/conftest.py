@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from minuet.dev import Broker
+from minuet.dev import Broker, apicurio, java
+from minuet.errors import BrokerError, UsageError
 from tests import installed
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell started this beside it
@@ -48,6 +49,21 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield broker.up()
     finally:
         broker.reset()
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a schema registry of our own; gone after the session.
+
+    Subjects are full names: a project's module has a name of its own, as `Parcels` has.
+    """
+    try:
+        java.find(apicurio.OLDEST_JAVA, "Apicurio Registry")
+        apicurio.unpacked(lambda *_: None)
+    except (BrokerError, UsageError) as missing:
+        pytest.skip(f"no Apicurio Registry on this machine: {missing}")
+    with apicurio.running(tmp_path_factory.mktemp("registry")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from urllib.request import ProxyHandler, build_opener
 from minuet.dev import jars, java, network, process
 from minuet.dev.jars import Jar, Progress
 from minuet.dev.lock import locked
-from minuet.errors import BrokerError
+from minuet.errors import BrokerError, MinuetError
 
 ARCHIVE = Jar(
     "io.apicurio",
@@ -153,11 +153,20 @@ def _answers(url: str) -> bool:
         return False
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except MinuetError as error:
+        sys.exit(str(error))
+
+
 def main() -> None:
     """Run one until it is told to stop."""
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with (
+        _told(),
         suppress(KeyboardInterrupt),
         tempfile.TemporaryDirectory(prefix="minuet-registry-") as folder,
         running(Path(folder), port) as url,

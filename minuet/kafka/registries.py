@@ -118,11 +118,9 @@ class ServiceRegistry:
         if number is not None:
             return number
         if not self._settings.register:
-            workflow = schema.name.partition(".")[0]
-            mend = f"minuet schemas register {workflow if workflow != 'minuet' else 'WORKFLOW'}"
             message = (
                 f"{self._settings.name} does not have {schema.name} {schema.fingerprint}: "
-                f"run `{mend}`"
+                "run `minuet schemas register`"
             )
             raise RegistryError(message)
         level = level_of(json.loads(schema.text))

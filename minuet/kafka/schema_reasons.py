@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from minuet.errors import RegistryAway, RegistryError
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 _AWAY = (408, 429)  # and whatever is the server's own fault
-_MOST = 300  # characters of what it says
+_MOST = 500  # characters of what it says
+_JAVA = re.compile(r"^[\w.]+Exception: ")
 _NOT_FOUND = range(40_401, 40_500)
 
 
@@ -19,8 +21,8 @@ class NotFound(RegistryError):
     """It has no such schema, subject or version, or nothing is set."""
 
 
-def answered(error: SchemaRegistryError, settings: Registry) -> RegistryError:
-    """The error of an answer."""
+def answered(error: SchemaRegistryError, settings: Registry, about: str) -> RegistryError:
+    """The error of an answer to a question about something."""
     status, code, name = error.http_status_code, error.error_code, settings.name
     said = " ".join(str(error.error_message or "").split())[:_MOST]
     if status in _AWAY or status >= 500:
@@ -31,7 +33,7 @@ def answered(error: SchemaRegistryError, settings: Registry) -> RegistryError:
         return NotFound(f"{name}: {said}")
     if status == 404 or not code or code == -1:
         return no_registry(settings)
-    return RegistryError(f"{name} refuses: {said}")
+    return RegistryError(f"{name} refuses {about}: {_JAVA.sub('', said)}")
 
 
 def _login(status: int, settings: Registry) -> str:

@@ -6,6 +6,7 @@ the same on every topic.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,6 +39,7 @@ class SchemaService:
     def __init__(self, settings: Registry) -> None:
         self.settings = settings
         self._client = _client(settings)
+        weakref.finalize(self, self._client.close)  # it keeps connections open
 
     def find(self, schema: Schema) -> int | None:
         """The id of a schema under its subject; None when it is not registered.
@@ -46,7 +48,9 @@ class SchemaService:
             RegistryError: it refuses, or is away.
         """
         try:
-            found = self._ask(lambda c: c.lookup_schema(schema.name, _avro(schema.text)))
+            found = self._ask(
+                schema.name, lambda c: c.lookup_schema(schema.name, _avro(schema.text))
+            )
         except NotFound:
             return next((each.id for each in self.versions(schema.name) if _is(each, schema)), None)
         return _number(found.schema_id, self.settings)
@@ -58,7 +62,9 @@ class SchemaService:
             RegistryError: it refuses: says why; or it is away.
         """
         try:
-            found = self._ask(lambda c: c.register_schema(schema.name, _avro(schema.text)))
+            found = self._ask(
+                schema.name, lambda c: c.register_schema(schema.name, _avro(schema.text))
+            )
         except NotFound as error:
             raise RegistryError(str(error)) from None
         return _number(found, self.settings)
@@ -70,7 +76,7 @@ class SchemaService:
             RegistryError: it refuses, or is away.
         """
         try:
-            found = self._ask(lambda c: c.get_schema(number))
+            found = self._ask(f"id {number}", lambda c: c.get_schema(number))
         except NotFound:
             return None
         return self._registered(found, number, 0)
@@ -82,7 +88,7 @@ class SchemaService:
             RegistryError: it refuses, or is away.
         """
         try:
-            found = self._ask(lambda c: c.get_version(subject, number or "latest"))
+            found = self._ask(subject, lambda c: c.get_version(subject, number or "latest"))
         except NotFound:
             return None
         return self._registered(found.schema, found.schema_id or 0, found.version or 0)
@@ -94,7 +100,7 @@ class SchemaService:
             RegistryError: it refuses, or is away.
         """
         try:
-            numbers = self._ask(lambda c: c.get_versions(subject))
+            numbers = self._ask(subject, lambda c: c.get_versions(subject))
         except NotFound:
             return []
         found = (self.version(subject, number) for number in sorted(numbers))
@@ -107,7 +113,7 @@ class SchemaService:
             RegistryError: it refuses, or is away.
         """
         try:
-            return str(self._ask(lambda c: c.get_compatibility(subject)))
+            return str(self._ask(subject, lambda c: c.get_compatibility(subject)))
         except NotFound:
             return ""
 
@@ -118,18 +124,18 @@ class SchemaService:
             RegistryError: it refuses, or is away.
         """
         try:
-            self._ask(lambda c: c.set_compatibility(subject, level))
+            self._ask(subject, lambda c: c.set_compatibility(subject, level))
         except NotFound as error:
             raise RegistryError(str(error)) from None
 
-    def _ask(self, call: Callable[[SchemaRegistryClient], T]) -> T:
+    def _ask(self, about: str, call: Callable[[SchemaRegistryClient], T]) -> T:
         from confluent_kafka.schema_registry.common._httpx_compat import httpx
         from confluent_kafka.schema_registry.error import SchemaRegistryError
 
         try:
             return call(self._client)
         except SchemaRegistryError as error:
-            raise answered(error, self.settings) from None
+            raise answered(error, self.settings, about) from None
         except httpx.HTTPError as error:
             raise unanswered(error, self.settings) from None
         except (ValueError, TypeError, KeyError, AttributeError):

@@ -30,9 +30,16 @@ class AsyncPublisher:
         bootstrap: str = "",
         options: Mapping[str, str] | None = None,
         source: str = "",
+        registry: Mapping[str, str] | None = None,
     ) -> None:
         self._publisher = Publisher(
-            workflow, key, *models, bootstrap=bootstrap, options=options, source=source
+            workflow,
+            key,
+            *models,
+            bootstrap=bootstrap,
+            options=options,
+            source=source,
+            registry=registry,
         )
 
     async def open(self) -> Self:

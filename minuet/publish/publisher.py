@@ -19,6 +19,7 @@ from minuet.kafka.registries import registry_of
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.publish.envelope import Envelope, Sealed
 from minuet.settings.reading import read
+from minuet.settings.registry import BUILT_IN, Registry, registry_of_table
 
 # librdkafka tries on for 5 minutes by itself; a caller that waits wants to know sooner.
 DELIVERY_MS = 30_000
@@ -55,6 +56,8 @@ class Publisher:
             `MINUET_KAFKA__…` variables.
         options: further settings of librdkafka; they win over those of the environment.
         source: CloudEvents' `source`; else `/<workflow>/publisher`.
+        registry: the schema registry, as `{"url": …, "username": …, "password": …}`; else where
+            the broker's address is from, and with `bootstrap` the built-in one.
     """
 
     def __init__(
@@ -65,8 +68,9 @@ class Publisher:
         bootstrap: str = "",
         options: Mapping[str, str] | None = None,
         source: str = "",
+        registry: Mapping[str, str] | None = None,
     ) -> None:
-        self._connection = _connection(bootstrap, options or {})
+        self._connection = _connection(bootstrap, options or {}, registry_of_table(registry))
         self._place = (workflow, key, models, source)
         self._contents: dict[str, bytes] = {}
         self._lock = Lock()
@@ -219,15 +223,18 @@ class Publisher:
             writer.serve(_POLL_S)
 
 
-def _connection(bootstrap: str, options: Mapping[str, str]) -> Connection:
+def _connection(
+    bootstrap: str, options: Mapping[str, str], registry: Registry | None
+) -> Connection:
     """The broker that is meant; a login is only for the one that is named beside it."""
     if bootstrap:
-        return Connection(bootstrap, options)
+        return Connection(bootstrap, options, registry or BUILT_IN)
     worker = of_worker.get()
     if worker is not None:
-        return Connection(worker.bootstrap, {**worker.options, **options})
+        known = registry or worker.registry
+        return Connection(worker.bootstrap, {**worker.options, **options}, known)
     found = read().settings
     if not found.bootstrap:
         message = "no broker: give Publisher(bootstrap=...) or set MINUET_BOOTSTRAP_SERVERS"
         raise UsageError(message)
-    return Connection(found.bootstrap, {**found.kafka, **options})
+    return Connection(found.bootstrap, {**found.kafka, **options}, registry or found.registry)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+
+from minuet.errors import UsageError
 
 SECRETS = ("password", "token")
 
@@ -56,3 +59,26 @@ class Registry:
 
 
 BUILT_IN = Registry()
+
+
+def registry_of_table(table: Mapping[str, str] | None) -> Registry | None:
+    """The settings of a table, as a program gives it; None without one.
+
+    Raises:
+        UsageError: one is wrong.
+    """
+    if table is None:
+        return None
+    known = {each.name for each in fields(Registry)}
+    if unknown := sorted(set(table) - known):
+        message = (
+            f"registry: there is no setting {unknown[0]}; there are {', '.join(sorted(known))}"
+        )
+        raise UsageError(message)
+    try:
+        return TypeAdapter(Registry).validate_python(dict(table))
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False, include_input=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        message = f"registry: {name}: {first['msg'].removeprefix('Value error, ')}"
+        raise UsageError(message) from None
