@@ -40,11 +40,13 @@ Example: minuet schemas diff orders
 """
 PULL = """Write what a registry has and the committed versions lack, as their next versions.
 
-Each is vetted before it is written. With --subject one schema is written into a file, for \
-`minuet schemas import` and `minuet publish --schema`; what it refers to is written out in it.
+Each is vetted before it is written; where both have what the other lacks, nothing is: exit 1. \
+With --subject one schema is written into a file, for `minuet schemas import` and \
+`minuet publish --schema`; what it refers to is written out in it.
 
 Example: minuet schemas pull --subject payments-value --to payments.avsc
 """
+
 _Workflows = Annotated[
     list[str] | None,
     typer.Argument(

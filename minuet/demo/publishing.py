@@ -55,7 +55,7 @@ class Publishing:
         self.total = len(lines)
         spec = workflow.spec
         model = workflow.models[spec.begins]
-        codec = Codec([model], registry_of(connection))
+        codec = Codec([model], registry_of(connection, spec.schema_topic))
         codec.register()
         envelope = Envelope(spec.name, spec.key, [model], codec)
         self._rejects = Rejects()

@@ -32,22 +32,23 @@ _ASKED_MOST = (
 _LOG = logging.getLogger("minuet.kafka.registry")
 
 
-def registry_of(connection: Connection, *, waits: bool = True) -> Registry:
+def registry_of(connection: Connection, topic: str, *, waits: bool = True) -> Registry:
     """The registry of a Kafka's schemas.
 
     Args:
         connection: where Kafka is, and which registry is set.
+        topic: of the schemas, as the spec names it.
         waits: for its answers; else what is not known is asked for beside everything else, and
             until the answer is there `find` raises `RegistryAway`.
 
     Raises:
         UsageError: a setting is wrong.
     """
-    topic = TopicRegistry(connection)
+    memory = TopicRegistry(connection, topic)
     if not connection.registry.url:
-        return topic
+        return memory
     service = SchemaService(connection.registry)
-    return ServiceRegistry(service, topic) if waits else BackgroundRegistry(service, topic)
+    return ServiceRegistry(service, memory) if waits else BackgroundRegistry(service, memory)
 
 
 class _Miss(NamedTuple):

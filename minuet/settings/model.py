@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from minuet.settings.lint import Lint
+from minuet.settings.names import checked
 from minuet.settings.registry import SECRETS, Registry
 from minuet.settings.worker import Options
 
@@ -27,6 +28,7 @@ class Settings(BaseSettings):
 
     Args:
         bootstrap: the broker, `host:port`, more than one joined by commas; empty: not named.
+        prefix: of every topic and group, as `team-a.`; empty for none.
         ingest_keys: of those who may send to `minuet ingest`, NAME:KEY joined by commas or lines.
         kafka: librdkafka's settings, by its own names.
         worker: how a unit runs.
@@ -37,6 +39,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     bootstrap: str = ""
+    prefix: Annotated[str, AfterValidator(checked)] = ""
     ingest_keys: str = ""
     kafka: dict[str, str] = Field(default_factory=dict)
     worker: Options = Field(default_factory=Options)

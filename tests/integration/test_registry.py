@@ -11,6 +11,7 @@ import pytest
 from pydantic import create_model
 
 from minuet.contracts.codec import Codec
+from minuet.contracts.registry import Registry
 from minuet.contracts.schema import Schema, schema_of
 from minuet.errors import RegistryAway, RegistryError
 from minuet.event.model import Event
@@ -44,6 +45,10 @@ class Sent(Refusals):
         self.module = self._module
         self.namespace = self._module.stem
         self.place = Connection(bootstrap, registry=Settings(gate.url))
+
+    def registry(self) -> Registry:
+        """Another process's view of the registry."""
+        return registry_of(self.place, "minuet.schemas")
 
     def do(self, *arguments: str) -> str:
         """Run a command that must go well; returns what it printed."""
@@ -218,7 +223,7 @@ def test_a_schema_that_only_the_registry_has_is_waited_for_and_nothing_is_reject
         types = [record.type for record in sent.until("waits", "SagaCompleted", "RecordRejected")]
         assert types == ["ParcelSent", "StampBought", "ParcelArrived", "SagaCompleted"]
     sent.gate.down()  # by now Kafka remembers it, for everyone
-    text = registry_of(sent.place).find(fingerprint_at(sent, "waits"))
+    text = sent.registry().find(fingerprint_at(sent, "waits"))
     assert text is not None
 
 
@@ -329,12 +334,12 @@ def test_a_registry_that_forgot_gives_new_ids_and_who_starts_then_takes_them(
     schema = schema_of({"type": "record", "name": f"{sent.namespace}.Kept", "fields": []})
     service = SchemaService(Settings(registry))
     number = service.register(schema)
-    assert registry_of(sent.place).register(schema) == number
+    assert sent.registry().register(schema) == number
     sent.gate.down()
-    assert registry_of(sent.place).register(schema) == number
+    assert sent.registry().register(schema) == number
     unknown = schema_of({"type": "record", "name": f"{sent.namespace}.New", "fields": []})
     with pytest.raises(RegistryAway, match="has never told the id"):
-        registry_of(sent.place).register(unknown)
+        sent.registry().register(unknown)
     sent.gate.up()
     with pytest.raises(RegistryError, match="does not have"):
-        registry_of(sent.place).register(unknown)
+        sent.registry().register(unknown)
