@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -127,12 +128,17 @@ def _killed(composed: Composed, service: str, orders: Iterator[str]) -> dict[str
 def _verified(composed: Composed, published: int) -> dict[str, Any]:
     """Wait until every saga has ended, and hold rows and ledger against the logs."""
     for workflow in ("orders", "refunds"):
-        _until(f"{workflow} have ended", lambda name=workflow: composed.count(name, "live") == 0)
+        ended = partial(_has_ended, composed, workflow)
+        _until(f"{workflow} have ended", ended)
     found = {name: composed.verify(name) for name in ("orders", "refunds")}
     if found["orders"]["sagas"] != published:
         message = f"{published} orders were published, and the log has {found['orders']['sagas']}"
         raise Failed(message)
     return found
+
+
+def _has_ended(composed: Composed, workflow: str) -> bool:
+    return composed.count(workflow, "live") == 0
 
 
 def _ready(composed: Composed, services: Sequence[str]) -> None:

@@ -217,9 +217,10 @@ class Upstream:
         """End what still runs."""
         self._enough.set()
         self._thread.join()
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def _feed(self) -> None:
         assert self._process.stdin is not None
