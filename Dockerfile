@@ -34,3 +34,4 @@ COPY schemas schemas
 COPY streams streams
 COPY coordinators coordinators
 COPY examples examples
+RUN minuet schemas check
