@@ -27,6 +27,7 @@ from minuet.bench import throughput
 from minuet.bench.place import Place, own_broker
 from minuet.bench.reference import saga as reference
 from minuet.bench.workload import Workload
+from minuet.dev.kafka_config import SETTINGS
 from minuet.kafka import topics
 from minuet.publish.publisher import Publisher
 
@@ -184,6 +185,6 @@ def machine() -> str:
 
 def _set(admin: AdminClient, operation: AlterConfigOpType) -> None:
     entry = ConfigEntry(_FLUSH, "1", incremental_operation=operation)
-    resource = ConfigResource(ResourceType.BROKER, "", incremental_configs=[entry])
+    resource = ConfigResource(ResourceType.BROKER, SETTINGS["node.id"], incremental_configs=[entry])
     for done in admin.incremental_alter_configs([resource]).values():
         done.result()

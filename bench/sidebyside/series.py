@@ -42,8 +42,8 @@ class Size:
         rounds: of which the median counts; with flushed messages and one at a time there is one.
     """
 
-    sagas: int = 5_000
-    flushed: int = 1_000
+    sagas: int = 4_000
+    flushed: int = 500
     latency: int = 200
     killed: int = 2_000
     rounds: int = 3
@@ -125,9 +125,9 @@ def measure(
 def _run(there: Ground, turn: Turn, python: str) -> Run:
     """Make one run; one that fails is a result too."""
     before, began = load(), time.time()
-    field = there.field(turn.contestant, turn.measure)
     try:
         with there.flushed() if turn.measure == FLUSHED else nullcontext():
+            field = there.field(turn.contestant, turn.measure)
             found = _MEASURES[turn.measure](field, python, turn.sagas)
     except MinuetError as error:
         found = {"sagas": turn.sagas, "failed": str(error)}

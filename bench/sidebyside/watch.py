@@ -105,7 +105,7 @@ class Watch:
                 raise BrokerError(message)
         return self.ended[saga]
 
-    def rest(self, quiet_s: float = 1.0) -> None:
+    def rest(self, quiet_s: float = 0.5) -> None:
         """Read what is still there."""
         while (message := self._consumer.poll(quiet_s)) is not None:
             self._take(message)
