@@ -63,8 +63,9 @@ def _typed(arguments: list[str]) -> list[str]:
 def _write(page: Path, runs: list[series.Run], command: str) -> None:
     text = report.section(runs, command, machine())
     page.write_text(report.written_into(page.read_text(encoding="utf-8"), text), encoding="utf-8")
-    loads = [load for run in runs for load in (run["load_before"], run["load_after"])]
-    note = f"{machine()}, one broker, load {min(loads):.1f} to {max(loads):.1f}."
+    least, most = report.loads(runs)
+    note = f"{machine()}, one broker, load {least:.1f} to {most:.1f}"
+    note += ": a busy machine, so that no rate or time says anything" * report.is_busy(runs)
     picture_file = page.with_suffix(".svg")
     picture_file.write_text(picture.svg(report.figures(runs), note), encoding="utf-8")
     _tell(f"written: {page} and {picture_file}")

@@ -116,17 +116,28 @@ def _one(key: str, values: Sequence[float]) -> float:
     return sum(values) if key.rpartition(".")[2] in _SUMMED else median(values)
 
 
+def is_busy(runs: Sequence[Run]) -> bool:
+    """Whether so much else ran beside them that no time says anything."""
+    return loads(runs)[1] > 2 * (runs[0]["cpus"] or 1)
+
+
+def loads(runs: Sequence[Run]) -> tuple[float, float]:
+    """The least and the most load average that there was."""
+    found = [load for run in runs for load in (run["load_before"], run["load_after"])]
+    return min(found), max(found)
+
+
 def _circumstances(runs: Sequence[Run], command: str, machine: str) -> Iterator[str]:
     first, last = min(run["at"] for run in runs), max(run["at"] for run in runs)
     day = datetime.fromtimestamp(first, tz=UTC).strftime("%Y-%m-%d")
-    loads = [load for run in runs for load in (run["load_before"], run["load_after"])]
+    least, most = loads(runs)
     sizes = {run["measure"]: run["sagas"] for run in runs}
     rounds = max(run["round"] for run in runs)
     said = ", ".join(f"{what} {count:,}" for what, count in sizes.items())
     yield f"`{command}`, {day}, {machine}, {(last - first) / 60:.0f} minutes."
     yield f"Sagas of a run: {said}; {rounds} round{'s' * (rounds > 1)} of throughput and kills."
-    yield f"Load average while it ran: {min(loads):.1f} to {max(loads):.1f}."
-    if max(loads) > 2 * (runs[0]["cpus"] or 1):
+    yield f"Load average while it ran: {least:.1f} to {most:.1f}."
+    if is_busy(runs):
         yield ""
         yield (
             "**This machine was busy with other work: times and rates say nothing here; "
