@@ -80,7 +80,8 @@ class Poor(Bank):
 
 
 def test_a_renamed_pure_step_makes_other_slots_with_equal_inputs_answers_or_giving_up() -> None:
-    history = recorded(loans().given({Bank: Poor()}), ASKED[:40])
+    paid = [one for one in ASKED if one.amount % 10 != 7]  # an undo's request names what it undoes
+    history = recorded(loans().given({Bank: Poor()}), paid)
     found = rehearsed(history, loans(), loans(Rules(rater="weigh_loan")))
     assert Counter(one.before for one in found.values())["incident"] > 1
     assert {s: one for s, one in found.items() if one.kind or one.unknown} == {}
