@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from minuet.action.compose import Person
 from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, print_json
@@ -31,6 +30,7 @@ from minuet.cli.person import ByOption, YesOption, must_be_asked, person
 from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
 from minuet.errors import BrokerError
+from minuet.event.person import Person
 from minuet.operations.journal import Journal, Operation
 from minuet.redrive.choosing import Choice, choose
 from minuet.redrive.deeds import Tally, redrive

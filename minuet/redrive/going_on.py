@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from minuet.action.compose import Person
+from minuet.event.person import Person
 from minuet.event.record import LETTER, OPERATION, UnreadableHeaders
 from minuet.kafka.connection import Connection
 from minuet.kafka.picking import since
