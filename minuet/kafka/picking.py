@@ -72,7 +72,7 @@ def since(connection: Connection, topic: str, time_ms: int) -> dict[int, int]:
     try:
         found = consumer.offsets_for_times(asked, timeout=REACH_S)
     except KafkaException as failure:
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"topic {topic}", "Describe") from failure
     finally:
         consumer.close()
     return {place.partition: place.offset for place in found if place.offset >= 0}
@@ -85,7 +85,7 @@ def _of(
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REACH_S)
     except KafkaException as failure:
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"topic {place[0]}", "Describe") from failure
     # reading beyond the ends of a partition would wait for ever
     wanted = deque(offset for offset in offsets if low <= offset < high)
     at, heard = -1, monotonic()
@@ -95,7 +95,7 @@ def _of(
             consumer.assign([TopicPartition(*place, at)])
         for message in drain(consumer, 0.2):
             if (error := message.error()) is not None and not error.retriable():
-                raise connection.error(error)
+                raise connection.error(error, f"topic {place[0]}", "Read")
             offset = message.offset()
             if error is None and offset is not None:
                 at, heard = offset + 1, monotonic()
