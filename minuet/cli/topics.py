@@ -83,7 +83,9 @@ def apply(
     place = connection(bootstrap, project)
     done = topics.apply(place, plans)
     if schemas:
-        Codec([*loaded.models.values(), *EVENTS], TopicRegistry(place)).register()
+        Codec(
+            [*loaded.models.values(), *EVENTS], TopicRegistry(place, loaded.spec.schema_topic)
+        ).register()
     left = [d for d in topics.differences(place, plans) if not d.mendable]
     if json:
         print_json({"done": [_as_dict(d) for d in done], "left": [_as_dict(d) for d in left]})

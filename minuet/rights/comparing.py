@@ -40,7 +40,7 @@ def compare(
     denials = [rule for rule in found if not rule.allows]
     rows = [Row(_state(rule, found, denials), rule, units) for rule, units in wanted.items()]
     ours = _ours(spec, principals)
-    rows += _others(spec, set(principals.values()), wanted, found, ours)
+    rows += _others(set(principals.values()), wanted, found, ours)
     order = list(STATES)
     return sorted(rows, key=lambda row: (row.rule.principal, order.index(row.state), row.rule))
 
@@ -92,25 +92,25 @@ def _covers(rule: Rule, name: str) -> bool:
 def _ours(spec: Spec, units: Iterable[Unit]) -> frozenset[str]:
     """Names that are this workflow's: of topics, groups and transactional ids."""
     groups = {unit.group for unit in units if unit.does}
-    return frozenset({spec.name, *groups, *(plan.name for plan in topics.plan(spec))})
+    return frozenset({spec.group, *groups, *(plan.name for plan in topics.plan(spec))})
 
 
 def _others(
-    spec: Spec, principals: set[str], wanted: Collection[Rule], found: Iterable[Rule],
+    principals: set[str], wanted: Collection[Rule], found: Iterable[Rule],
     ours: frozenset[str],
 ) -> Iterator[Row]:  # fmt: skip
     for rule in found:
         if not rule.allows or rule in wanted:
             continue
-        about_us = rule.kind != "Cluster" and _is_about(rule, spec, ours)
+        about_us = rule.kind != "Cluster" and _is_about(rule, ours)
         if rule.principal in principals:
             yield Row("too much" if about_us else "elsewhere", rule)
         elif rule.principal == EVERYBODY and about_us:
             yield Row("everybody", rule)
 
 
-def _is_about(rule: Rule, spec: Spec, ours: frozenset[str]) -> bool:
+def _is_about(rule: Rule, ours: frozenset[str]) -> bool:
     """Whether it says something of what is this workflow's, by its names."""
     if any(_covers(rule, name) for name in ours):
         return True
-    return rule.name.startswith((f"{spec.name}.", *(f"{each}." for each in ours)))
+    return rule.name.startswith(tuple(f"{each}." for each in ours))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from minuet.engines.native_transactions import identity
 from minuet.kafka import topics
-from minuet.kafka.registry import TOPIC as SCHEMAS
 from minuet.signature import COORDINATOR
 from minuet.spec.model import Spec
 
@@ -74,7 +73,7 @@ def needs(
     else:
         rights = {*_OF_ROLES[unit.name](spec, groups)}
     if unit.name not in (READER, DEPLOYER) and not any(o.name == DEPLOYER for o in others):
-        rights |= {*_topic(SCHEMAS, "Write")}
+        rights |= {*_topic(spec.schema_topic, "Write")}
     return frozenset(rights)
 
 
@@ -97,9 +96,9 @@ def _of_worker(
     for topic in spec.retry_topics:
         yield from _topic(topic, "Read", "Write")
     yield from _topic(spec.dead_letter_topic, "Write")
-    yield from _topic(SCHEMAS, "Read")
+    yield from _topic(spec.schema_topic, "Read")
     yield Right("Group", unit.group, "Read")
-    for group in {*groups, spec.name} - {unit.group}:
+    for group in {*groups, spec.group} - {unit.group}:
         yield Right("Group", group, "Describe")
     if transactional:
         for number in range(spec.partitions):
@@ -112,19 +111,19 @@ def _of_publisher(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
     for topic in others:
         yield from _topic(topic, "Describe")
     yield from _topic(spec.log_topic, "Write")
-    yield from _topic(SCHEMAS, "Read")
+    yield from _topic(spec.schema_topic, "Read")
 
 
 def _of_reader(spec: Spec, groups: Iterable[str]) -> Iterator[Right]:
     yield from _checked(spec)
     read: Sequence[str] = [
-        spec.log_topic, spec.table_topic, spec.dead_letter_topic, spec.operations_topic, SCHEMAS,
+        spec.log_topic, spec.table_topic, spec.dead_letter_topic, spec.operations_topic, spec.schema_topic,
     ]  # fmt: skip
     for topic in read:
         yield from _topic(topic, "Read")
     for topic in spec.retry_topics:
         yield from _topic(topic, "Describe")
-    for group in {*groups, spec.name}:
+    for group in {*groups, spec.group}:
         yield Right("Group", group, "Describe")
 
 
@@ -138,7 +137,7 @@ def _of_operator(spec: Spec, groups: Iterable[str]) -> Iterator[Right]:
 def _of_deployer(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
     for plan in topics.plan(spec):
         yield from _topic(plan.name, "Create", "Describe", "AlterConfigs")
-    yield from _topic(SCHEMAS, "Read", "Write")
+    yield from _topic(spec.schema_topic, "Read", "Write")
 
 
 _OF_ROLES = {

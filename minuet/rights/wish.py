@@ -43,10 +43,10 @@ def principals(
         there = {unit.name for unit in found}
         rest = [each.name for each in spec.steps if each.name not in taken]
         for name in (*([COORDINATOR] if COORDINATOR not in taken else []), *rest):
-            found[_unit(spec, name, own)] = f"User:{spec.name}.{name}"
+            found[_unit(spec, name, own)] = f"User:{spec.named(name)}"
         for name in (PUBLISHER, READER):
             if name not in there:
-                found[Unit(name)] = f"User:{spec.name}.{name}"
+                found[Unit(name)] = f"User:{spec.named(name)}"
     if not found:
         message = "nobody is named: say --principal-per-step, or --principal UNIT=User:NAME"
         raise UsageError(message)
@@ -86,10 +86,10 @@ def _unit(spec: Spec, name: str, groups: Mapping[str, str]) -> Unit:
         )
         raise UsageError(message)
     coordinates = COORDINATOR in does
-    usual = spec.name if coordinates else f"{spec.name}.{'+'.join(sorted(does))}"
-    group = groups.get(name, usual)
-    if coordinates != (group == spec.name):
-        message = f"--group {name}={group}: {spec.name} is the group of the coordinator's unit"
+    usual = spec.group if coordinates else spec.named("+".join(sorted(does)))
+    group = spec.with_prefix(groups.get(name, usual))
+    if coordinates != (group == spec.group):
+        message = f"--group {name}={group}: {spec.group} is the group of the coordinator's unit"
         raise UsageError(message)
     return Unit(name, does, group)
 
