@@ -83,9 +83,8 @@ def apply(
     place = connection(bootstrap, project)
     done = topics.apply(place, plans)
     if schemas:
-        Codec(
-            [*loaded.models.values(), *EVENTS], TopicRegistry(place, loaded.spec.schema_topic)
-        ).register()
+        registry = TopicRegistry(place, loaded.spec.schema_topic)
+        Codec([*loaded.models.values(), *EVENTS], registry).register()
     left = [d for d in topics.differences(place, plans) if not d.mendable]
     if json:
         print_json({"done": [_as_dict(d) for d in done], "left": [_as_dict(d) for d in left]})

@@ -114,12 +114,14 @@ def _of_publisher(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
     yield from _topic(spec.schema_topic, "Read")
 
 
+def _of_events(spec: Spec) -> Sequence[str]:
+    """The topics of what happened, and of what was made of it."""
+    return (spec.log_topic, spec.table_topic, spec.dead_letter_topic, spec.operations_topic)
+
+
 def _of_reader(spec: Spec, groups: Iterable[str]) -> Iterator[Right]:
     yield from _checked(spec)
-    read: Sequence[str] = [
-        spec.log_topic, spec.table_topic, spec.dead_letter_topic, spec.operations_topic, spec.schema_topic,
-    ]  # fmt: skip
-    for topic in read:
+    for topic in (*_of_events(spec), spec.schema_topic):
         yield from _topic(topic, "Read")
     for topic in spec.retry_topics:
         yield from _topic(topic, "Describe")
@@ -129,8 +131,7 @@ def _of_reader(spec: Spec, groups: Iterable[str]) -> Iterator[Right]:
 
 def _of_operator(spec: Spec, groups: Iterable[str]) -> Iterator[Right]:
     yield from _of_reader(spec, groups)
-    written = [spec.log_topic, spec.table_topic, spec.dead_letter_topic, spec.operations_topic]
-    for topic in written:
+    for topic in _of_events(spec):
         yield from _topic(topic, "Write")
 
 
