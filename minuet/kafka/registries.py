@@ -71,6 +71,7 @@ class ServiceRegistry:
         self._ids: dict[str, int] = {}
         self._schemas: dict[str, Schema] = {}
         self._missed: dict[_Miss, float] = {}  # when it was asked for in vain
+        self._keeps = True
         self._away: RegistryAway | None = None
         self._since = 0.0
         self._lock = Lock()
@@ -131,10 +132,13 @@ class ServiceRegistry:
 
     def _keep(self, schema: Schema, number: int) -> None:
         """Write it down for those who start while the registry is away."""
+        if not self._keeps:
+            return
         try:
             self._topic.keep(schema, self._settings.url, number)
         except BrokerError as error:
-            _LOG.warning("%s is not remembered in Kafka: %s", schema.name, error)
+            self._keeps = False
+            _LOG.warning("what the registry says is not remembered in Kafka: %s", error)
 
     def _by_id(self, asked: _Miss) -> Schema | None:
         since = self._missed.get(asked)
