@@ -98,7 +98,7 @@ def test_a_kafka_that_is_not_there_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(kafka): pass\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "minuet.testing.plugin"]
     for where, code, says in (
-        ("127.0.0.1:1", 1, "Kafka at 127.0.0.1:1: nothing listens there"),
+        ("127.0.0.1:1", 1, "Kafka at 127.0.0.1:1: the connection was refused"),
         ("nowhere", 4, "--kafka nowhere: write embedded, docker, docker:IMAGE or HOST:PORT"),
     ):
         done = subprocess.run(
