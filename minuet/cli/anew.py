@@ -63,7 +63,7 @@ def make_all_anew(
 
 def make_anew(place: Connection, spec: Spec, wanted: Wanted, person: Person, show: Show) -> Made:
     """Ask for it, and wait until it is done, as long as there is a worker to do it."""
-    units = Units(place, spec.name)
+    units = Units(place, spec.group)
     asked = ask(
         place, spec, wanted.sagas or None, person,
         partitions=wanted.partitions, force=wanted.force,

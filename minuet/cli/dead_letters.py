@@ -116,7 +116,7 @@ def show(
         earlier = chain(place, spec, found, bar)
     if raw is not None:
         _write(raw, found.value)
-    decoded = _decoded(place, found)
+    decoded = _decoded(place, spec.schema_topic, found)
     if json:
         history = [_letter(each) for each in earlier]
         print_json({**_letter(found), **_bytes(found), **asdict(decoded), "history": history})
@@ -135,12 +135,12 @@ def _write(file: Path, value: bytes) -> None:
         raise UsageError(message) from error
 
 
-def _decoded(place: Connection, letter: Letter) -> Decoded:
+def _decoded(place: Connection, topic: str, letter: Letter) -> Decoded:
     """The value, as far as its writer's schema is known; the model of today has no say."""
     if not letter.schema.startswith(SCHEMA_PREFIX):
         return Decoded(why="it names no schema")
     fingerprint = letter.schema.removeprefix(SCHEMA_PREFIX).decode(errors="replace")
-    schema = TopicRegistry(place).find(fingerprint)
+    schema = TopicRegistry(place, topic).find(fingerprint)
     if schema is None:
         return Decoded(why=f"nobody registered its schema {fingerprint}")
     return decode(schema.text, letter.value)

@@ -107,7 +107,7 @@ def asked(
     headers = tuple(_header(text) for text in filters.header or ())
     wheres = Wheres(filters.where, loaded.models) if filters.where else None
     place = connection(bootstrap, project)
-    codec = Codec(loaded.models.values(), TopicRegistry(place))
+    codec = Codec(loaded.models.values(), TopicRegistry(place, loaded.spec.schema_topic))
     desk = Desk(place, compile_plan(loaded.spec), codec, int(time.time() * 1000))
     unread: dict[str, int] = {}
 

@@ -88,7 +88,7 @@ def _run(
     place, shadow, source, past = parts
     began = monotonic()
     writer = Writer(place, shadow.spec.log_topic, **SETTINGS)
-    prefixes = Prefixes(source, TopicRegistry(place))
+    prefixes = Prefixes(source, TopicRegistry(place, shadow.spec.schema_topic))
     appending = Appending(Known(), prefixes, writer, wish.rate)
     with Stopping().heard() as stopping:
         appending.run(iter(past.given), stopping, len(past.given), lambda _done, _of: None)

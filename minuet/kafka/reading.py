@@ -49,7 +49,7 @@ def partitions(connection: Connection, topic: str) -> list[int]:
 
 def missing(connection: Connection, topic: str) -> UsageError:
     """The error for a topic that is not there, with the command that makes it."""
-    workflow = topic.rpartition(".")[0]
+    workflow = topic.rpartition(".")[0].rpartition(".")[2]  # behind a prefix
     mend = f"minuet topics apply {workflow if workflow != 'minuet' else 'WORKFLOW'}"
     return UsageError(f"there is no topic {topic} at {connection.bootstrap}: run `{mend}`")
 

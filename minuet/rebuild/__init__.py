@@ -163,7 +163,7 @@ def done(connection: Connection, spec: Spec, asked: Asked) -> list[int]:
     Raises:
         BrokerError: Kafka cannot be reached.
     """
-    positions = committed(connection, spec.name, spec.log_topic)
+    positions = committed(connection, spec.group, spec.log_topic)
     return [number for number, at in asked.offsets.items() if positions.get(number, -1) <= at]
 
 

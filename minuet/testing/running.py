@@ -24,6 +24,7 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.partitioner import partition_of
 from minuet.kafka.registry import TopicRegistry
 from minuet.publish.publisher import Publisher
+from minuet.settings.environment import BOOTSTRAP, variable_of
 from minuet.spec.assemble import Workflow
 from minuet.testing.stories import Story, incidents_of
 
@@ -37,7 +38,7 @@ class Running:
     """A workflow with a worker on Kafka: what `Kafka.run` gives.
 
     Args:
-        workflow: its topics are there; its name is what they are called by.
+        workflow: its topics are there.
         connection: where Kafka is.
     """
 
@@ -47,13 +48,25 @@ class Running:
         self._began: Future[tuple[Loop, asyncio.AbstractEventLoop]] = Future()
         self._ended: Future[None] = Future()
         self._thread = Thread(target=self._work, name=f"worker {self.name}", daemon=True)
-        self._codec = Codec(workflow.models.values(), TopicRegistry(connection))
+        self._codec = Codec(
+            workflow.models.values(), TopicRegistry(connection, workflow.spec.schema_topic)
+        )
         self._publisher: Publisher | None = None
 
     @property
     def name(self) -> str:
-        """What its topics and its group are called by."""
+        """The workflow's."""
         return self.workflow.spec.name
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of its topics and its group."""
+        return self.workflow.spec.prefix
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables by which a process finds this very run, its prefix among them."""
+        return {**environ_of(self._connection), variable_of(("prefix",)): self.prefix}
 
     def publish(self, *events: Event) -> None:
         """Publish events that begin sagas, or come from outside; returns once Kafka has them.
@@ -66,8 +79,9 @@ class Running:
             key = self.workflow.spec.key
             models = [m for m in self.workflow.models.values() if key in m.model_fields]
             where, options = self._connection.bootstrap, self._connection.options
-            publisher = Publisher(self.name, key, *models, bootstrap=where, options=options)
-            self._publisher = publisher.open()
+            self._publisher = Publisher(
+                self.name, key, *models, bootstrap=where, options=options, prefix=self.prefix
+            ).open()
         for event in events:
             self._publisher.send(event)
         self._publisher.flush()
@@ -151,6 +165,12 @@ class Running:
                 events.append(self._codec.decode(record.type, schema, record.value))
         state = found.state
         return Story(saga, state.status.value, tuple(events), incidents_of(state))
+
+
+def environ_of(connection: Connection) -> dict[str, str]:
+    """Return the variables by which a process finds this Kafka, with its login."""
+    login = {variable_of(("kafka", name)): text for name, text in connection.options.items()}
+    return {BOOTSTRAP: connection.bootstrap, **login}
 
 
 async def _settled(loop: Loop, saga: str, wanted: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from minuet.errors import GiveUp, UsageError
-from minuet.kafka import topics
 from minuet.spec.project import load
 from minuet.testing import Kafka
 from schemas.orders import OrderPlaced, PaymentCharged, ShipmentBooked
@@ -49,7 +49,7 @@ def test_a_workflow_runs_and_its_sagas_are_told(minuet_kafka: Kafka) -> None:
     assert story.types[-1] == "SagaCompleted"
     assert refused.status == "compensated"
     found = minuet_kafka.connection().reach().topics
-    assert [name for name in found if name.startswith(orders.name)] == [], "nothing is left"
+    assert [name for name in found if name.startswith(orders.prefix)] == [], "nothing is left"
 
 
 def test_each_run_begins_with_nothing(minuet_kafka: Kafka) -> None:
@@ -77,14 +77,16 @@ def test_a_saga_that_nobody_began_is_waited_for_and_named(minuet_kafka: Kafka) -
         orders.story("o-9", within="100ms")
 
 
-def test_a_name_of_its_own_stays(minuet_kafka: Kafka) -> None:
-    workflow = load("orders", ROOT)
-    with minuet_kafka.run(workflow, name="orders-kept") as orders:
-        orders.publish(order())
+def test_a_workflow_that_another_one_begins_runs_beside_it(minuet_kafka: Kafka) -> None:
+    with minuet_kafka.run(load("orders", ROOT)) as orders:
+        env = {**os.environ, **orders.environ}
+        with minuet_kafka.run(load("refunds", ROOT), prefix=orders.prefix) as refunds:
+            assert refunds.workflow.spec.schema_topic == orders.workflow.spec.schema_topic
+        orders.publish(order())  # the schemas of both are there as long as the first one runs
         orders.story("o-1")
-    with minuet_kafka.run(workflow, name="orders-kept") as orders:
-        assert orders.story("o-1").status == "completed"
-    topics.delete(minuet_kafka.connection(), orders.workflow.spec)
+        command = [sys.executable, "-m", "minuet", "saga", "list", "orders"]
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert "1 of 1" in done.stdout, done
 
 
 def test_a_worker_that_cannot_begin_says_why(minuet_kafka: Kafka) -> None:

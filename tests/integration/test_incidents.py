@@ -12,6 +12,7 @@ from minuet.contracts.schema import read_schema
 from minuet.inspection.sandbox import decode
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
+from minuet.settings.names import SCHEMAS
 from tests.integration.troubles import Troubles
 
 pytestmark = pytest.mark.kafka
@@ -142,7 +143,7 @@ def test_a_letter_is_shown_with_its_bytes_and_its_value(parcels: Troubles, tmp_p
 def test_a_letter_that_kills_a_decoder_is_shown_all_the_same(parcels: Troubles) -> None:
     place = Connection(parcels.bootstrap)
     schema = read_schema(json.dumps(RECURSIVE))
-    TopicRegistry(place).register(schema)
+    TopicRegistry(place, SCHEMAS).register(schema)
     value = b"\0\0\0\0\1" + b"\x02" * 900_000
     headers: list[tuple[str, str | bytes | None]] = [
         ("ce_dataschema", f"urn:minuet:avro:{schema.fingerprint}".encode()),

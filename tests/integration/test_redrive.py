@@ -30,6 +30,7 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.reading import record_of, snapshot
 from minuet.kafka.registry import TopicRegistry
+from minuet.settings.names import SCHEMAS
 from tests.integration.parcels import PATIENCE_S
 from tests.integration.refusals import Worker
 from tests.integration.troubles import WORKFLOW, Troubles
@@ -195,7 +196,7 @@ def test_a_value_is_given_again_once_its_schema_is_known(stamps: Stamps) -> None
         before = stamps.redrive()
         assert before["to_redrive"] == 0
         assert [each["why"].split(":")[0] for each in before["left"]] == ["it still cannot be read"]
-        TopicRegistry(place).register(old)
+        TopicRegistry(place, SCHEMAS).register(old)
         after = stamps.redrive("--category", "poison")
         assert (after["effective"], after["plan"][0]["act"]) == (1, "answer")
         stamps.comes("a", "SagaCompleted")
