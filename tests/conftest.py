@@ -11,6 +11,7 @@ import pytest
 
 from minuet.testing import Kafka
 from tests import installed
+from tests.integration.secure_broker import SecureBroker, secure_broker
 
 pytest_plugins = ["minuet.testing.plugin"]  # also where an older install is not known by it
 
@@ -20,7 +21,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell starte
 HERE = Path(__file__).parent
 # The files that take longest: runs of minutes, and then those of tests/integration.
 RUNS = ("failpoints", "one_broker", "three_nodes")
-LONGEST = ("tutorial", "compiled", "kill", "secure", "worker", "dev", "actions", "verify", "bench")
+FIRST = ("docker", "tutorial", "compiled", "kill", "secure")
+LONGEST = (*FIRST, "worker", "dev", "actions", "verify", "bench")
 OURS = ("MINUET_KAFKA_HOME", "MINUET_EXPLORE")  # which Kafka to start, and how many cases to try
 
 
@@ -46,6 +48,13 @@ def no_settings_of_the_environment() -> Iterator[None]:
 def kafka(minuet_kafka: Kafka) -> str:
     """The address of the broker that `--kafka` names: by default one of our own, gone after it."""
     return minuet_kafka.bootstrap
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """A broker of our own that wants TLS and a login; gone after the session."""
+    with secure_broker(tmp_path_factory.mktemp("secure")) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

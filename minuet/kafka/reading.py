@@ -43,7 +43,7 @@ def partitions(connection: Connection, topic: str) -> list[int]:
     if found.error is not None:
         if found.error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
             raise missing(connection, topic)
-        raise connection.error(found.error, f"topic {topic}")
+        raise connection.error(found.error, f"topic {topic}", "Describe")
     return sorted(found.partitions)
 
 
@@ -83,17 +83,33 @@ def snapshot(
             messages = drain(consumer, 0.2)
             if messages:
                 heard = monotonic()
-            elif monotonic() - heard > _STALLED_S:
-                text = f"{connection.name}: topic {topic} sent nothing for {_STALLED_S:.0f} s"
-                raise BrokerError(text)
-            elif (why := connection.reason(heard)) and monotonic() - heard > _TROUBLED_S:
-                text = f"{connection.name}: topic {topic} sends nothing more: {why}"
-                raise BrokerError(text)
+            else:
+                refuse_silence(connection, topic, heard)
             for message in messages:
                 if _before_end(connection, message, ends):
                     yield message
     finally:
         consumer.close()
+
+
+def refuse_silence(connection: Connection, topic: str, heard: float) -> None:
+    """Give up, and say so, when a broker has sent nothing for long.
+
+    Args:
+        connection: where it is.
+        topic: what is read.
+        heard: when something last came, of the monotonic clock.
+
+    Raises:
+        BrokerError: it is so.
+    """
+    silent = monotonic() - heard
+    if silent > _STALLED_S:
+        text = f"{connection.name}: topic {topic} sent nothing for {_STALLED_S:.0f} s"
+        raise BrokerError(text)
+    if (why := connection.reason(heard)) and silent > _TROUBLED_S:
+        text = f"{connection.name}: topic {topic} sends nothing more: {why}"
+        raise BrokerError(text)
 
 
 def drain(consumer: Consumer, wait_s: float) -> list[Message]:
@@ -154,7 +170,7 @@ def bounds(connection: Connection, consumer: Consumer, topic: str, number: int) 
         except KafkaException as failure:
             # As of a topic that is new: its leader is named before it knows that it is one.
             if failure.args[0].code() not in _LEADERLESS or monotonic() > until:
-                raise connection.error(failure, f"topic {topic}") from failure
+                raise connection.error(failure, f"topic {topic}", "Describe") from failure
             sleep(_AGAIN_S)
 
 
@@ -163,7 +179,7 @@ def _before_end(connection: Connection, message: Message, ends: dict[int, int]) 
     error = message.error()
     at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
     if error is not None and not at_end:
-        raise connection.error(error, f"topic {message.topic()}" if message.topic() else "")
+        raise connection.error(error, f"topic {message.topic()}" if message.topic() else "", "Read")
     number, offset = message.partition(), message.offset()
     end = ends.get(number) if number is not None else None
     if number is None or end is None or offset is None:
