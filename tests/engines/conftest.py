@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from minuet.engines.disk_stores import DiskStores
-from tests.engines import memory_world, native_world
+from tests.engines import faust_world, memory_world, native_world
 from tests.engines.world import Play
 
 REAL = pytest.mark.kafka
@@ -23,6 +23,7 @@ ALWAYS = ("test_contract_rules", "test_contract_workers")
         "disk",
         pytest.param("native", marks=REAL),
         pytest.param("transactional", marks=REAL),
+        pytest.param("faust", marks=REAL),
     ]
 )
 def play(request: pytest.FixtureRequest) -> Play:
@@ -37,4 +38,6 @@ def play(request: pytest.FixtureRequest) -> Play:
         if not os.environ.get("CI") and request.module.__name__.rpartition(".")[2] not in ALWAYS:
             pytest.skip("in transactions: where CI is set")
         return partial(native_world.play_in_transactions, kafka)
+    if request.param == "faust":
+        return partial(faust_world.play, kafka)
     return partial(native_world.play, kafka)
