@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import aiokafka
 import faust
 from aiokafka import errors
 from aiokafka.consumer.group_coordinator import OffsetCommitRequest
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 from faust.exceptions import ConsumerNotStarted
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 
 from minuet.engines.log import Position, Sink
 from minuet.engines.native_positions import standing
@@ -30,6 +31,7 @@ from minuet.kafka.patience import patiently
 T = TypeVar("T")
 
 TURN_S = 0.1  # of the thread that notices standing still
+_OUT: int = OffsetCommitRequest.DEFAULT_GENERATION_ID
 AGAIN_S = 0.1  # after a commit that was refused
 
 
@@ -41,12 +43,11 @@ class Group:
         connection: where Kafka is.
         topic: the log.
         reads_from: the group whose commits say where reading begins.
-        session_s: of silence, after which others take over.
     """
 
-    def __init__(
-        self, app: faust.App, connection: Connection, topic: str, reads_from: str, session_s: float
-    ) -> None:
+    silence: Silence
+
+    def __init__(self, app: faust.App, connection: Connection, topic: str, reads_from: str) -> None:
         self._app = app
         self._connection = connection
         self._topic = topic
@@ -54,11 +55,11 @@ class Group:
         self._wanted: dict[int, int] = {}
         self._committing: asyncio.Task[None] | None = None
         self._ends = threading.Event()
-        self.silence = Silence(session_s)
 
     def start(self, sink: Sink) -> None:
         """Tell this sink of commits that failed."""
         self._sink = sink
+        self.silence = Silence(float(self._app.conf.broker_session_timeout))
         threading.Thread(target=self._turn, name="minuet-turns", daemon=True).start()
 
     def stop(self) -> None:
@@ -72,18 +73,22 @@ class Group:
     # -- the consumer, which lives on a thread of its own ------------------------------------------
 
     @property
+    def _thread(self) -> AIOKafkaConsumerThread:
+        return cast(Consumer, self._app.consumer)._thread
+
+    @property
     def _consumer(self) -> aiokafka.AIOKafkaConsumer:
-        return self._app.consumer._thread._ensure_consumer()
+        return self._thread._ensure_consumer()
 
     async def _ask(self, question: Coroutine[Any, Any, T]) -> T:
-        there = self._app.consumer._thread.thread_loop
+        there = self._thread.thread_loop
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(question, there))
 
     @property
     def is_out(self) -> bool:
         """Whether the group has told this member that it is none: others may own its partitions."""
         generation: int = self._consumer._coordinator.generation
-        return generation == OffsetCommitRequest.DEFAULT_GENERATION_ID
+        return generation == _OUT
 
     async def is_member(self) -> bool:
         """Ask the group's coordinator whether it still has this member.
@@ -112,7 +117,7 @@ class Group:
         high: int = found[place]
         return high
 
-    # -- positions -----------------------------------------------------------------------------------
+    # -- positions ---------------------------------------------------------------------------------
 
     async def begin(self, numbers: Sequence[int]) -> dict[int, Position]:
         """Return where these partitions stand, and have Faust read from there.
@@ -166,5 +171,3 @@ class Group:
         except (errors.KafkaError, ConsumerNotStarted, RuntimeError):
             return False
         return True
-
-

@@ -22,7 +22,6 @@ from minuet.engines.log import Append, Sink, Unreadable
 from minuet.engines.native_calls import CallReader
 from minuet.engines.native_reading import in_turn, stored_records, stored_rows
 from minuet.engines.native_records import raw
-from minuet.errors import BrokerError
 from minuet.event.record import Record
 from minuet.kafka.connection import Connection
 from minuet.kafka.picking import pick
@@ -55,8 +54,7 @@ class FaustLog:
         self._topic, self._table = topic, table
         self._runs = runs
         self._sink: Sink | None = None
-        session_s = float(app.conf.broker_session_timeout)
-        self._group = Group(app, connection, topic, reads_from, session_s)
+        self._group = Group(app, connection, topic, reads_from)
         self._reader = Reader(connection, topic)
         self._writer = Writer(app)
         self._calls = CallReader(connection)
@@ -101,23 +99,22 @@ class FaustLog:
         async for event in stream.events():
             came(event.message)
 
-    # -- the group -----------------------------------------------------------------------------------
+    # -- the group ---------------------------------------------------------------------------------
 
-    async def _assigned(self, app: faust.App, assigned: set[TP], **_: Any) -> None:
-        numbers = self._ours(assigned)
+    async def _assigned(self, app: Any, /, *assigned: Any, signal: Any, **_: Any) -> None:
+        numbers = self._ours(assigned[0])
         if app is not self._app or self._sink is None:
             return
         try:
             positions = await self._group.begin(numbers)
-        except (KafkaException, BrokerError) as failure:
-            known = isinstance(failure, BrokerError)
-            self._sink.broken(failure if known else self._connection.error(failure))
+        except KafkaException as failure:
+            self._sink.broken(self._connection.error(failure))
             return
         self._reader.begin(positions)
         self._sink.assigned(positions)
 
-    async def _revoked(self, app: faust.App, revoked: set[TP], **_: Any) -> None:
-        numbers = self._ours(revoked)
+    async def _revoked(self, app: Any, /, *revoked: Any, signal: Any, **_: Any) -> None:
+        numbers = self._ours(revoked[0])
         if app is not self._app or self._sink is None or not numbers:
             return
         self._reader.end(numbers)
@@ -134,7 +131,7 @@ class FaustLog:
     def _ours(self, places: Iterable[TP]) -> list[int]:
         return sorted(place.partition for place in places if place.topic == self._topic)
 
-    # -- what the loop wants -------------------------------------------------------------------------
+    # -- what the loop wants -----------------------------------------------------------------------
 
     def append(self, append: Append) -> None:
         """Hand a record to the app's producer."""

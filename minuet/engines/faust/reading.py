@@ -8,8 +8,9 @@ where nothing comes of a stretch that the log has, it is read beside Faust.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from faust.types.tuples import Message
 
@@ -118,10 +119,13 @@ class Reader:
 
     def _hand_over(self) -> None:
         self._due = False
-        for number, reading in list(self._readings.items()):
-            if reading.fresh:
-                fresh, reading.fresh = reading.fresh, []
-                self._sink.read(number, fresh)
+        try:
+            for number, reading in list(self._readings.items()):
+                if reading.fresh:
+                    fresh, reading.fresh = reading.fresh, []
+                    self._sink.read(number, fresh)
+        except Exception as error:  # Faust would log it and go on with the next record
+            self._sink.broken(error)
 
     async def _fill(self, number: int, reading: _Reading, end: int) -> None:
         """Read up to `end` beside Faust, then go on with what it brought meanwhile."""
@@ -154,14 +158,14 @@ class Reader:
                     await self._fill(number, reading, reading.high)
                 reading.seen = reading.next
 
-    def _spawn(self, work: Callable[..., object]) -> None:
-        task = self._loop.create_task(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
 def _record(message: Message) -> Record | Unreadable:
-    headers = message.headers
+    headers: Any = message.headers
     offset, time = message.offset, round(message.timestamp * 1000)
     try:
         return parse(message.key, message.value, headers, offset, time)

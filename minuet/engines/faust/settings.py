@@ -20,13 +20,13 @@ HEARTBEAT_S = 0.5
 REQUEST_S = 30.0  # an append that has no answer for so long is repeated
 
 
-class _WithoutWeb(BootStrategy):  # type: ignore[misc]
+class _WithoutWeb(BootStrategy):
     """Starts no web server, whatever `faust worker` says: it would show tables to everybody."""
 
     enable_web = False
 
 
-class App(faust.App):  # type: ignore[misc]
+class App(faust.App):
     """A Faust app for nothing but Minuet's steps."""
 
     BootStrategy = _WithoutWeb
@@ -53,8 +53,9 @@ def new_app(connection: Connection, group: str, client_id: str, folder: Path) ->
         broker_session_timeout=SESSION_S,
         broker_heartbeat_interval=HEARTBEAT_S,
         producer_request_timeout=REQUEST_S,
-        producer_compression_type="lz4" if _has_lz4() else None,
+        producer_compression_type="lz4",
         consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
         table_standby_replicas=0,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -63,12 +64,6 @@ def new_app(connection: Connection, group: str, client_id: str, folder: Path) ->
     )
     use_transport(app)
     return app
-
-
-def _has_lz4() -> bool:
-    from aiokafka.codec import has_lz4
-
-    return bool(has_lz4())
 
 
 def use_transport(app: faust.App) -> None:

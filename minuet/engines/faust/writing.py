@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiokafka import errors
 from faust.exceptions import ProducerSendError
+from faust.transport.drivers.aiokafka import Producer
 
 from minuet.engines.log import Append, Sink
 from minuet.errors import BrokerError
@@ -79,7 +80,7 @@ class Writer:
 
     async def _alone(self, append: Append) -> Any:
         """Write it as a batch of its own."""
-        producer = self._app.producer._ensure_producer()
+        producer = cast(Producer, self._app.producer)._ensure_producer()
         batch = producer.create_batch()
         fits = batch.append(
             key=append.key, value=append.value, timestamp=None, headers=append.headers
@@ -94,6 +95,12 @@ class Writer:
         asyncio.get_running_loop().call_soon(self._failed, append, failure)
 
     def _done(self, append: Append, done: asyncio.Future[Any]) -> None:
+        try:
+            self._answered(append, done)
+        except Exception as error:  # nobody hears of it where a callback fails
+            self._sink.broken(error)
+
+    def _answered(self, append: Append, done: asyncio.Future[Any]) -> None:
         failure = errors.ProducerClosed() if done.cancelled() else done.exception()
         if failure is not None:
             self._failed(append, failure)
