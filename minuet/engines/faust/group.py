@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import aiokafka
@@ -19,6 +20,7 @@ from aiokafka.consumer.group_coordinator import OffsetCommitRequest
 from confluent_kafka import TopicPartition
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
+from faust.types import TP
 
 from minuet.engines.log import Position, Sink
 from minuet.engines.native_positions import standing
@@ -137,6 +139,16 @@ class Group:
             return standing(self._connection, self._reads_from, places, beside)
         finally:
             beside.close()
+
+    async def seek(self, offsets: Mapping[int, int]) -> None:
+        """Have Faust read on from these offsets; a partition that is gone needs it no more."""
+        for number, offset in offsets.items():
+            with suppress(errors.IllegalStateError, ConsumerNotStarted):
+                await self._ask(self._seek(TP(self._topic, number), offset))
+
+    async def _seek(self, place: TP, offset: int) -> None:
+        self._consumer.seek(aiokafka.TopicPartition(*place), offset)
+        cast(Consumer, self._app.consumer)._read_offset[place] = offset or None
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit positions; the answer is not waited for."""

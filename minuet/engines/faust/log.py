@@ -58,6 +58,7 @@ class FaustLog:
         self._reader = Reader(connection, topic)
         self._writer = Writer(app)
         self._calls = CallReader(connection)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loading = asyncio.Semaphore(LOADING_MOST)
         self._declare()
 
@@ -144,14 +145,24 @@ class FaustLog:
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch no more of these for now."""
         numbers = list(partitions)
-        self._reader.pause(numbers, paused=True)
+        self._reader.pause(numbers)
         self._app.consumer.pause_partitions(self._places(numbers))
 
     def resume(self, partitions: Iterable[int]) -> None:
         """Fetch these (again)."""
-        numbers = list(partitions)
-        self._reader.pause(numbers, paused=False)
-        self._app.consumer.resume_partitions(self._places(numbers))
+        awaited = self._reader.resume(partitions)
+        if awaited:
+            task = asyncio.get_running_loop().create_task(self._resume(awaited))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _resume(self, awaited: Mapping[int, int]) -> None:
+        """Go on where the loop is: Faust drops what it had fetched of a partition that is paused,
+        and would go on behind it.
+        """
+        await self._group.seek(awaited)
+        still = [number for number in awaited if not self._reader.is_paused(number)]
+        self._app.consumer.resume_partitions(self._places(still))
 
     def _places(self, numbers: Iterable[int]) -> set[TP]:
         there = self._app.consumer.assignment()

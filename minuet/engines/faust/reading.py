@@ -83,11 +83,26 @@ class Reader:
         for number in partitions:
             self._readings.pop(number, None)
 
-    def pause(self, partitions: Iterable[int], *, paused: bool) -> None:
-        """Note that nothing is expected of these for now, or that it is again."""
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Expect nothing of these for now."""
         for number in partitions:
             if number in self._readings:
-                self._readings[number].paused = paused
+                self._readings[number].paused = True
+
+    def resume(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Expect these again; returns the offset that is awaited of each."""
+        awaited = {}
+        for number in partitions:
+            reading = self._readings.get(number)
+            if reading is not None and reading.paused:
+                reading.paused = reading.whole = False
+                awaited[number] = reading.next
+        return awaited
+
+    def is_paused(self, partition: int) -> bool:
+        """Whether nothing is expected of it."""
+        reading = self._readings.get(partition)
+        return reading is None or reading.paused
 
     def expect(self, partition: int, high: int) -> None:
         """Note that somebody waits for everything below this offset."""
