@@ -12,9 +12,11 @@ from tests.engines import faust_world, memory_world, native_world
 from tests.engines.world import Play
 
 REAL = pytest.mark.kafka
+FAUST = [REAL, pytest.mark.faust]
 # What is always played in transactions too; the rest is where CI is set, since each start of a
 # worker waits half a second for its names.
 ALWAYS = ("test_contract_rules", "test_contract_workers")
+# On Faust too, and there the rest is played with `-m faust`: an app takes two seconds to start.
 
 
 @pytest.fixture(
@@ -23,7 +25,7 @@ ALWAYS = ("test_contract_rules", "test_contract_workers")
         "disk",
         pytest.param("native", marks=REAL),
         pytest.param("transactional", marks=REAL),
-        pytest.param("faust", marks=REAL),
+        pytest.param("faust", marks=FAUST),
     ]
 )
 def play(request: pytest.FixtureRequest) -> Play:
@@ -34,10 +36,13 @@ def play(request: pytest.FixtureRequest) -> Play:
         stores = DiskStores(request.getfixturevalue("tmp_path"), {}, most=0)
         return partial(memory_world.play, stores=stores)
     kafka = request.getfixturevalue("kafka")
+    always = request.module.__name__.rpartition(".")[2] in ALWAYS
     if request.param == "transactional":
-        if not os.environ.get("CI") and request.module.__name__.rpartition(".")[2] not in ALWAYS:
+        if not os.environ.get("CI") and not always:
             pytest.skip("in transactions: where CI is set")
         return partial(native_world.play_in_transactions, kafka)
     if request.param == "faust":
+        if "faust" not in request.config.option.markexpr and not always:
+            pytest.skip("on Faust: pytest -m faust")
         return partial(faust_world.play, kafka)
     return partial(native_world.play, kafka)

@@ -94,8 +94,11 @@ class FaustLog:
             sink.broken(reason if isinstance(reason, Exception) else RuntimeError(repr(reason)))
 
     async def _read(self, stream: Any) -> None:
-        """Of the log; an agent."""
+        """Of the log; an agent. Faust starts it again when somebody else's channel of the same
+        topic fails, and has dropped what it had read by then.
+        """
         stream.enable_acks = False
+        self._reader.doubt()
         came = self._reader.came
         async for event in stream.events():
             came(event.message)

@@ -104,6 +104,11 @@ class Reader:
         reading = self._readings.get(partition)
         return reading is None or reading.paused
 
+    def doubt(self) -> None:
+        """Note that something may be missing before what comes next."""
+        for reading in self._readings.values():
+            reading.whole = False
+
     def expect(self, partition: int, high: int) -> None:
         """Note that somebody waits for everything below this offset."""
         reading = self._readings.get(partition)

@@ -82,12 +82,25 @@ class Steps(Service):
         if self._alone:
             collect_rarely()
         of_worker.set(self._connection)
+        self._refuse_acks()
         unit, group = unit_of(self._workflow, self._assignment)
         await asyncio.to_thread(self._check, unit, group)
         guard = self._guard.enter_context(guarded(self._assignment.state))
         made = (unit, group, self._connection, self._assignment, guard, self._log)
         self.engine = await asyncio.to_thread(loop_of, *made)
         await self.engine.start()
+
+    def _refuse_acks(self) -> None:
+        """Refuse an agent of the team that would have Faust commit positions of the log."""
+        topic = self._workflow.spec.log_topic
+        for agent in self._app.agents.values():
+            channel: Any = agent.channel
+            if topic in getattr(channel, "topics", ()) and channel.acks:
+                message = (
+                    f"agent {agent.name} reads {topic} with acknowledgements, by which Faust would "
+                    "commit its positions: declare its topic with acks=False"
+                )
+                raise UsageError(message)
 
     def _check(self, unit: Unit, group: str) -> None:
         topics.check(self._connection, self._workflow.spec)

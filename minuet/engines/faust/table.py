@@ -7,7 +7,7 @@ the unit writes the rows itself, after the fold, and commits no position before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from typing import Any, NoReturn
 
 import faust
@@ -54,6 +54,18 @@ class SagaStore(Store[str, bytes]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def keys(self) -> KeysView[str]:
+        """The ids of the sagas."""
+        return KeysView(self)
+
+    def values(self) -> ValuesView[bytes]:
+        """Their rows."""
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[str, bytes]:
+        """Both."""
+        return ItemsView(self)
 
     def apply_changelog_batch(self, *_: Any, **__: Any) -> None:
         """Take no row: the loop reads them."""

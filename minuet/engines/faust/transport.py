@@ -1,7 +1,6 @@
 """Faust's Kafka driver with the settings that Minuet's promises rest on.
 
-Without them Faust would read what a transaction has taken back, and would let a write that is tried
-again stand on the log twice.
+Without them Faust would read what a transaction has taken back.
 """
 
 from __future__ import annotations
@@ -33,10 +32,14 @@ class Consumer(driver.Consumer):
 
 
 class Producer(driver.Producer):
-    """Writes once, to all replicas."""
+    """Writes to all replicas.
+
+    It is not idempotent: after a record that the broker refuses, aiokafka's idempotent producer
+    can write no other. What is repeated has the same id, and changes nothing.
+    """
 
     def _settings_extra(self) -> Mapping[str, Any]:
-        return {"acks": "all", "enable_idempotence": True}
+        return {"acks": "all"}
 
 
 class Transport(driver.Transport):
