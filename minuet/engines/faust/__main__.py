@@ -8,7 +8,7 @@ from pathlib import Path
 
 import faust
 
-from minuet.engines.faust import app_of
+from minuet.engines.faust import app_of, steps_of
 from minuet.errors import MinuetError
 
 
@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--simulated", action="store_true", help="resources in simulated form")
     parser.add_argument("--bootstrap", metavar="HOST:PORT", default="")
     parser.add_argument("--project", metavar="FOLDER", type=Path)
+    parser.add_argument("--json", action="store_true", help="say in JSON that it is ready")
     parser.add_argument("--log-level", default="WARNING")
     typed = parser.parse_args()
     try:
@@ -37,6 +38,7 @@ def main() -> None:
     except MinuetError as error:
         sys.stderr.write(f"minuet: {error}\n")
         sys.exit(2)
+    steps_of(app).json = typed.json
     faust.Worker(app, loglevel=typed.log_level).execute_from_commandline()
 
 

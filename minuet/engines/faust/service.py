@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from contextlib import ExitStack
+from json import dumps
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -52,6 +53,7 @@ class Steps(Service):
     Attributes:
         engine: the loop, once it runs.
         sagas: the saga state, as a table of the app.
+        json: whether to say in JSON that it is ready.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Steps(Service):
         self._log = FaustLog(
             app, connection, spec.log_topic, spec.table_topic, reads_from=spec.name
         )
+        self.json = False
         self._guard = ExitStack()
         app.add_dependency(self)
         app.on_before_shutdown.connect(self._leave)
@@ -123,12 +126,13 @@ class Steps(Service):
         assert engine is not None
         while not engine.parts or not all(part.restored for part in engine.parts.values()):
             await asyncio.sleep(0.05)
-        spec = self._workflow.spec
-        had = f"{len(engine.parts)} of {spec.partitions} partitions"
-        text = f"worker {spec.name}: ready, group {self._app.conf.id}, {had}, on Faust"
+        name, group, parts = self._workflow.spec.name, self._app.conf.id, sorted(engine.parts)
+        had = f"{len(parts)} of {self._workflow.spec.partitions} partitions"
+        text = f"worker {name}: ready, group {group}, {had}, on Faust"
         _LOG.info(text)
         if self._alone and sys.__stdout__ is not None:  # `sys.stdout` goes to Faust's log
-            sys.__stdout__.write(f"{text}\n")
+            line = {"worker": name, "state": "ready", "group": group, "partitions": parts}
+            sys.__stdout__.write(f"{dumps(line) if self.json else text}\n")
             sys.__stdout__.flush()
 
     async def _leave(self, app: Any, /, *_: Any, signal: Any, **__: Any) -> None:
