@@ -88,7 +88,9 @@ def fill(place: Place, workflow: Workflow, count: int) -> None:
     """Write it, and the position of the group."""
     spec = workflow.spec
     topics.apply(place.connection, topics.plan(spec))
-    codec = Codec(workflow.models.values(), TopicRegistry(place.connection))
+    codec = Codec(
+        workflow.models.values(), TopicRegistry(place.connection, workflow.spec.schema_topic)
+    )
     writers: dict[str, Writer] = {}
     for each in left_behind(workflow, codec, count):
         if each.topic not in writers:

@@ -89,7 +89,9 @@ def again(workflow: Workflow, saga: str, records: list[Record]) -> Iterator[Told
 def fill(place: Place, workflow: Workflow, events: int) -> int:
     """Fill the log with at least so many events; returns of how many sagas."""
     topics.apply(place.connection, topics.plan(workflow.spec))
-    Codec(workflow.models.values(), TopicRegistry(place.connection)).register()
+    Codec(
+        workflow.models.values(), TopicRegistry(place.connection, workflow.spec.schema_topic)
+    ).register()
     told, writer = samples(place), Writer(place.connection, workflow.spec.log_topic)
     written = sagas = 0
     while written < events:

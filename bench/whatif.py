@@ -45,7 +45,9 @@ def fill(place: Place, sagas: int) -> set[str]:
     """Write sagas; return the ids of those that the changed rule touches."""
     workflow = projects.load("orders", Path.cwd())
     topics.apply(place.connection, topics.plan(workflow.spec))
-    Codec(workflow.models.values(), TopicRegistry(place.connection)).register()
+    Codec(
+        workflow.models.values(), TopicRegistry(place.connection, workflow.spec.schema_topic)
+    ).register()
     orders = begin_events(workflow, Path("examples", "orders.jsonl"))
     log = simulate(workflow, 1, events=orders, settings=Settings(workers=1)).log
     samples: dict[bytes, list[Stored]] = {}

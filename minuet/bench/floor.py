@@ -34,12 +34,14 @@ _PATIENCE_S = 600.0
 
 def measure(place: Place, workload: Workload, run: throughput.Run) -> process.Answer:
     """Read and write what the worker of that run did; its topics must still be there."""
+    source = workload.on(run.topics).spec
     target = throughput.prepare(place, workload, "floor").spec
     arguments = {
         "bootstrap": place.connection.bootstrap,
         "options": dict(place.connection.options),
-        "log": f"{run.topics}.events",
-        "table": f"{run.topics}.sagas",
+        "log": source.log_topic,
+        "table": source.table_topic,
+        "schemas": source.schema_topic,
         "to": target.log_topic,
         "rows_to": target.table_topic,
         "begins": target.begins,
@@ -56,7 +58,7 @@ class _Loop:
         self._told = told
         connection = Connection(told["bootstrap"], told["options"])
         self._rows = [m.value() for m in reading.snapshot(connection, told["table"])]
-        self._registry = TopicRegistry(connection)
+        self._registry = TopicRegistry(connection, told["schemas"])
         self._schemas: dict[bytes, Any] = {}
         self._begins = told["begins"].encode()
         self._producer = connection.producer(**{"queue.buffering.max.messages": _QUEUE})

@@ -60,7 +60,7 @@ def other_broker(connection: Connection) -> Iterator[Place]:
         yield place
     finally:
         there = place.connection.reach().topics
-        old = [topic for topic in there if topic.rpartition(".")[0] in place.made]
+        old = [topic for topic in there if any(f"{name}." in topic for name in place.made)]
         if old:
             admin = place.connection.admin()  # must outlive its answers: they are lost with it
             for done in admin.delete_topics(old).values():

@@ -50,14 +50,13 @@ def measure(place: Place, live: int, ended: int, stage: Stage = quiet) -> dict[s
     """Fill a table, start a worker on it, and see how long it takes and what it needs."""
     workload = Workload()
     workflow = throughput.prepare(place, workload, "stored")
-    name = workflow.spec.name
     samples = _samples(place, workload)
     _write_live(place, workflow, live, stage(f"{live} live sagas on the log", live))
     _write_live_rows(place, workflow, stage(f"{live} live rows", live))
     _write_ended(place, workflow, samples, ended, stage(f"{ended} ended rows", ended))
-    _commit_end(place, name, workflow.spec.log_topic)
+    _commit_end(place, workflow.spec.group, workflow.spec.log_topic)
     with TemporaryDirectory() as folder:
-        job = replace(Job.on(place.connection, workload, name), state=folder)
+        job = replace(Job.on(place.connection, workload, workflow.spec.name), state=folder)
         first = _start(place, workflow, job, live + ended)
         again = _start(place, workflow, job, live + ended + 1)
     figures = {"live": live, "ended": ended, **first}
@@ -96,7 +95,8 @@ def _samples(place: Place, workload: Workload) -> list[State]:
     """States of ended sagas, unpacked from the rows that a worker wrote."""
     run = throughput.measure(place, workload, "sample", SAMPLES)
     plan = compile_plan(workload.on(run.topics).spec)
-    rows = {m.key(): m.value() for m in reading.snapshot(place.connection, f"{run.topics}.sagas")}
+    table = plan.spec.table_topic
+    rows = {m.key(): m.value() for m in reading.snapshot(place.connection, table)}
     states = [unpack(plan, (key or b"").decode(), row or b"") for key, row in rows.items()]
     return [state for state in states if state.known]
 
@@ -215,7 +215,9 @@ class _Out:
 
 
 def _codec(place: Place, workflow: Workflow) -> Codec:
-    codec = Codec(workflow.models.values(), TopicRegistry(place.connection))
+    codec = Codec(
+        workflow.models.values(), TopicRegistry(place.connection, workflow.spec.schema_topic)
+    )
     codec.register()
     return codec
 

@@ -52,7 +52,10 @@ def publisher(place: Place, workflow: Workflow) -> Publisher:
     spec = workflow.spec
     begins = workflow.models[spec.begins]
     where = place.connection
-    return Publisher(spec.name, spec.key, begins, bootstrap=where.bootstrap, options=where.options)
+    return Publisher(
+        spec.name, spec.key, begins,
+        bootstrap=where.bootstrap, options=where.options, prefix=spec.prefix,
+    )  # fmt: skip
 
 
 def measure(

@@ -21,6 +21,8 @@ from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.kafka.connection import Connection
 from minuet.saga import Saga
+from minuet.settings.file import folder_of
+from minuet.settings.prefix import prefix_of
 from minuet.settings.worker import Guarantee
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
@@ -56,6 +58,8 @@ class Workload:
         """Return the workflow on topics of that name."""
         if self.workflow == REFERENCE:
             found = reference.workflow()
+            prefix = prefix_of(folder_of(Path(self.project) if self.project else None))
+            found = replace(found, spec=replace(found.spec, prefix=prefix))
         else:
             found = projects.load(self.workflow, Path(self.project) if self.project else None)
         steps = found.steps

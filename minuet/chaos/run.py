@@ -217,7 +217,7 @@ def _crew(wish: Wish, children: Children, connection: Connection, folder: Path) 
     """The workers, and the shop that their steps reach."""
     environment = {FAILPOINTS: str(folder / _FAILPOINTS)}
     command: tuple[str, ...] = ("worker", wish.workflow.spec.name)
-    command += ("--bootstrap", connection.bootstrap)
+    command += ("--bootstrap", connection.bootstrap, "--guarantee", wish.guarantee)
     command += ("--state", str(folder / "crashes"))
     if wish.shop:
         shop = ("demo", "shop", "--port", "0", "--ledger", str(folder / "ledger.sqlite"))

@@ -80,6 +80,7 @@ class Upstream:
             publisher = Publisher(
                 spec.name, spec.key, model,
                 bootstrap=self._connection.bootstrap, options=self._connection.options,
+                prefix=spec.prefix,
             )  # fmt: skip
             # Which events were not acknowledged is known from the file: each may be on the log.
             with suppress(BrokerError), publisher:

@@ -12,6 +12,7 @@ from minuet.chaos.faults import Fired
 from minuet.chaos.plan import kinds_of
 from minuet.chaos.state import State
 from minuet.event.model import Event
+from minuet.settings.worker import Guarantee
 from minuet.spec.assemble import Workflow
 from minuet.spec.model import Spec
 from minuet.verify import Report
@@ -29,7 +30,7 @@ class Wish:
         every_s: a fault on average so often; `kinds` of faults.
         rounds: the load ends when each kind was made so often; 0 for when the time is over.
         nodes: of Kafka; of several, one at a time is hit.
-        workers: at once; `supervised`: each by a supervisor.
+        workers: at once; `supervised`: each by a supervisor; `guarantee`: how they write.
         shop: whether steps reach `minuet demo shop`; else their resources are simulated ones.
         latency_ms: of each call of the shop: what is in flight is what a fault can hit.
         seed: of the faults.
@@ -48,6 +49,7 @@ class Wish:
     nodes: int = 1
     workers: int = 2
     supervised: bool = False
+    guarantee: Guarantee = "at-least-once"
     shop: bool = True
     latency_ms: int = 200
     seed: int = 0

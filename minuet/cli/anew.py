@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 from minuet.cli.person import person
 from minuet.engines.units import Units
+from minuet.event.person import Person
 from minuet.kafka.connection import Connection
 from minuet.operations.journal import Journal
-from minuet.rebuild import Asked, Person, ask, done, unblock
+from minuet.rebuild import Asked, ask, done, unblock
 from minuet.spec.model import Spec
 
 _LOOK_S = 0.3
@@ -63,7 +64,7 @@ def make_all_anew(
 
 def make_anew(place: Connection, spec: Spec, wanted: Wanted, person: Person, show: Show) -> Made:
     """Ask for it, and wait until it is done, as long as there is a worker to do it."""
-    units = Units(place, spec.name)
+    units = Units(place, spec.group)
     asked = ask(
         place, spec, wanted.sagas or None, person,
         partitions=wanted.partitions, force=wanted.force,

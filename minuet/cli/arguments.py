@@ -93,11 +93,14 @@ def _sagas(ctx: typer.Context) -> Iterator[str]:
     from minuet.cli.common import project_folder
     from minuet.kafka.connection import Connection
     from minuet.kafka.reading import snapshot
+    from minuet.settings.names import Names
+    from minuet.settings.prefix import prefix_of
 
     address = dev.running(project_folder(ctx.params.get("project")))
     if not address:
         return
-    table = f"{_workflow(ctx)}.sagas"
+    prefix = prefix_of(project_folder(ctx.params.get("project")))
+    table = Names(_workflow(ctx), prefix).table_topic
     seen: set[str] = set()
     for message in islice(snapshot(Connection(address), table), _ROWS_MOST):
         key = (message.key() or b"").decode(errors="replace")

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from minuet.cli.arguments import BeginEventsOption, WorkflowArgument
+from minuet.cli.arguments import BeginEventsOption, GuaranteeName, WorkflowArgument
 from minuet.cli.common import JsonOption, ProjectOption, print_json, project_folder
 from minuet.cli.plain import plain
 from minuet.cli.verify import progress_bar
@@ -50,7 +50,7 @@ Examples:
   minuet chaos orders --minutes 5
   minuet chaos orders --minutes 30 --every 20 --only kill --supervised
   minuet chaos orders --minutes 60 --resume --json
-  minuet chaos orders --rounds 10 --nodes 3 --only node-kill
+  minuet chaos orders --rounds 10 --nodes 3 --only node-kill --guarantee transactional
 """
 
 
@@ -85,6 +85,9 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
     supervised: Annotated[
         bool, typer.Option("--supervised", help="Each worker by a supervisor (--processes).")
     ] = False,
+    guarantee: Annotated[
+        GuaranteeName, typer.Option("--guarantee", help="How the workers write.")
+    ] = GuaranteeName.AT_LEAST_ONCE,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="The simulated resources, and no ledger.")
     ] = False,
@@ -114,8 +117,9 @@ def chaos(  # noqa: PLR0913  (Typer wants a parameter for each option)
     wish = Wish(
         loaded, events, others, folder, seconds=_seconds(minutes, rounds), rate=rate,
         every_s=every, kinds=tuple(only or kinds_of(nodes)), rounds=rounds, nodes=nodes,
-        workers=workers, supervised=supervised, shop=not simulated, latency_ms=latency_ms,
-        seed=secrets.randbelow(1_000_000) if seed is None else seed, resume=resume,
+        workers=workers, supervised=supervised, guarantee=guarantee.value, shop=not simulated,
+        latency_ms=latency_ms, seed=secrets.randbelow(1_000_000) if seed is None else seed,
+        resume=resume,
     )  # fmt: skip
     with _Screen("rounds" if rounds else "under load", quiet=json) as screen:
         found = summary(run(wish, screen))

@@ -131,7 +131,7 @@ def _serve(wish: _Wish, workflow: Workflow, kafka: Connection) -> int:
     certificate = Certificate(file, key) if file is not None and key is not None else None
     topics.check(kafka, spec)
     models = {n: m for n, m in from_outside(workflow).items() if spec.key in m.model_fields}
-    codec = Codec(models.values(), TopicRegistry(kafka))
+    codec = Codec(models.values(), TopicRegistry(kafka, spec.schema_topic))
     envelope = Envelope(spec.name, spec.key, models.values(), codec)
     limits = Limits(body_bytes=wish.body_limit, under_way=wish.under_way)
     # Ten milliseconds gather single events to batches: the broker has a third of the work.

@@ -81,7 +81,7 @@ def from_file(wish: Wish, model: type[Event], stack: ExitStack) -> Input:
     )
 
 
-def from_topic(wish: Wish, model: type[Event], kafka: Connection) -> Input:
+def from_topic(wish: Wish, model: type[Event], kafka: Connection, prefix: str) -> Input:
     """The topic of another system."""
     if str(wish.file) != "-" or wish.format:
         message = "say --topic, or --file and --format, not both"
@@ -89,7 +89,7 @@ def from_topic(wish: Wish, model: type[Event], kafka: Connection) -> Input:
     mapping = mapping_of(wish.map, model)
     terms = ascii((wish.id_field, wish.where, sorted(mapping.items()))).encode()
     kind = blake2b(terms, digest_size=4).hexdigest()
-    group = f"minuet.publish.{wish.workflow}.{wish.event}.{wish.topic}.{kind}"
+    group = f"{prefix}minuet.publish.{wish.workflow}.{wish.event}.{wish.topic}.{kind}"
     found = TopicInput(kafka, wish.topic, group, Foreign(model, mapping, _find(wish)))
     start = found.start(from_start=wish.from_start or not wish.resumable)
     if found.skipped:

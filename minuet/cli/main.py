@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from minuet.cli.prefix import with_prefix
 from minuet.errors import MinuetError, UsageError
 
 # Each command, whose module is named alike, and the line that the list of commands has for it.
@@ -84,6 +85,7 @@ def build(*names: str) -> typer.Typer:
     for name in names or COMMANDS:
         command = importlib.import_module(f"minuet.cli.{name.replace('-', '_')}")
         command.register(app)
+    with_prefix(app)
     return app
 
 

@@ -130,7 +130,7 @@ def publish(  # noqa: PLR0913  (Typer wants a parameter for each option)
     with ExitStack() as stack:
         kept = Rejects(_rejects_file(wish, stack))
         if topic:
-            source = from_topic(wish, model, connection(bootstrap, project))
+            source = from_topic(wish, model, connection(bootstrap, project), loaded.spec.prefix)
         else:
             source = from_file(wish, model, stack)
         batch, terms = _batch(wish, loaded, model, kept, (terms, source))
@@ -164,7 +164,9 @@ def _batch(
     kafka = connection(wish.bootstrap, wish.project)
     topics.check(kafka, spec)
     writer = None if wish.dry_run else Writer(kafka, spec.log_topic, **batches.SETTINGS)
-    codec = Codec([model], LocalRegistry() if wish.dry_run else TopicRegistry(kafka))
+    codec = Codec(
+        [model], LocalRegistry() if wish.dry_run else TopicRegistry(kafka, spec.schema_topic)
+    )
     codec.register()
     envelope = Envelope(spec.name, spec.key, [model], codec)
     if wish.check:

@@ -73,7 +73,7 @@ def _plan(
     workflow: Workflow, place: Connection, found: Differing, anew: tuple[str, ...] | None
 ) -> dict[str, Any]:
     spec = workflow.spec
-    log = LogSource(place, spec.log_topic, span(place, spec.log_topic), spec.partitions)
+    log = LogSource(place, spec, span(place, spec.log_topic), spec.partitions)
     due = due_in(compile_plan(spec), log.records(), anew)
     return {
         "source": log.name, "into": "here", "rows_differ": len(found.sagas),

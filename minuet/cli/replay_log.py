@@ -17,13 +17,13 @@ from minuet.cli.verify import progress_bar
 from minuet.core.plan import compile_plan
 from minuet.engines.units import Units
 from minuet.errors import BrokerError, UsageError
+from minuet.event.person import Person
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.spans import span
 from minuet.kafka.writer import Writer
 from minuet.operations.journal import Journal, Operation
-from minuet.rebuild import Person
 from minuet.replay.into_log import SETTINGS, Appending, Prefixes, check_partitions
 from minuet.replay.old_table import check_table
 from minuet.replay.outlook import Choice, Outlook, find_places, outlook
@@ -117,7 +117,7 @@ def _append(job: _Job, choice: Choice, found: Outlook, told: dict[str, Any]) -> 
         check_table(job.place, spec)
     journal = Journal(job.place, spec)
     operation = _begun(job, journal)
-    prefixes = Prefixes(job.whole, TopicRegistry(job.place))
+    prefixes = Prefixes(job.whole, TopicRegistry(job.place, job.workflow.spec.schema_topic))
     writer = Writer(job.place, spec.log_topic, **SETTINGS)
     appending = Appending(found.on_log, prefixes, writer, wish.rate)
     tally, began, failed = appending.tally, monotonic(), ""
@@ -159,12 +159,14 @@ def _log(job: _Job) -> LogSource | None:
     topic = job.workflow.spec.log_topic
     if job.missing:
         return None
-    return LogSource(job.place, topic, span(job.place, topic), job.workflow.spec.partitions)
+    return LogSource(
+        job.place, job.workflow.spec, span(job.place, topic), job.workflow.spec.partitions
+    )
 
 
 def _workers(job: _Job) -> list[str]:
     """The groups of the workers that run there."""
-    return sorted(unit.group for unit in Units(job.place, job.workflow.spec.name).live())
+    return sorted(unit.group for unit in Units(job.place, job.workflow.spec.group).live())
 
 
 def _end(wish: Wish, result: dict[str, Any], code: int) -> int:

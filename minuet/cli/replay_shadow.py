@@ -31,9 +31,12 @@ from minuet.kafka.following import follow
 from minuet.kafka.kept import Kept, kept_of
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.writer import Writer
+from minuet.rehearsal.archive import Archive
+from minuet.rehearsal.wire import raw_of
 from minuet.replay import fates
 from minuet.replay.fates import Fates
 from minuet.replay.into_log import SETTINGS, Appending, Known, Prefixes, check_partitions
+from minuet.replay.outlook import Choice
 from minuet.replay.shadow import Recorded, shadow_of
 from minuet.replay.sources import Source, SourceSchemas
 from minuet.replay.stopping import Stopping
@@ -47,7 +50,7 @@ _SHOWN_MOST = 10
 class _Past:
     """What was recorded: all of it to answer from, what came from outside, and how it ended."""
 
-    recorded: Recorded
+    archive: Archive
     given: list[Kept]
     fates: Fates
 
@@ -55,17 +58,24 @@ class _Past:
 def into_shadow(wish: Wish, workflow: Workflow) -> int:
     """Plan, ask, run it, and compare; return the exit code."""
     spec = workflow.spec
-    place = wish.place()
     if wish.simulated:
         workflow.check_form("simulated")
     asked = source_of(wish, spec)
     check_partitions(asked, spec.partitions, spec.name)
-    with Stopping().heard() as stopping:
-        choice = chosen(wish, workflow, asked, stopping)
-        source = asked.from_beginning()
-        past = _past(wish, workflow, source, stopping.until(choice.of(source.records())))
-        if stopping.code:
-            return _end(wish, {"stopped": "interrupted"}, stopping.code)
+    with Archive() as archive:
+        with Stopping().heard() as stopping:
+            choice = chosen(wish, workflow, asked, stopping)
+            source = asked.from_beginning()
+            records = stopping.until(choice.of(source.records()))
+            past = _past(wish, workflow, archive, source, records)
+            if stopping.code:
+                return _end(wish, {"stopped": "interrupted"}, stopping.code)
+        return _planned(wish, workflow, (choice, source, past))
+
+
+def _planned(wish: Wish, workflow: Workflow, found: tuple[Choice, Source, _Past]) -> int:
+    choice, source, past = found
+    place = wish.place()
     plan = {**_plan(workflow, source, past), "untold": choice.untold}
     for line in _plan_lines(plan, wish):
         typer.echo(line, err=wish.json or not wish.dry_run)
@@ -73,7 +83,9 @@ def into_shadow(wish: Wish, workflow: Workflow) -> int:
         return _end(wish, {"plan": plan, "stopped": ""}, 0)
     if not wish.agreed(f"Run {plan['sagas']:,} sagas in a shadow?"):
         return _end(wish, {"plan": plan, "stopped": "not wanted"}, 1)
-    shadow = shadow_of(workflow, uuid4().hex[:6], None if wish.simulated else past.recorded)
+    codec = Codec(workflow.models.values(), SourceSchemas(source))
+    recorded = Recorded(workflow.spec, codec, past.archive.records)
+    shadow = shadow_of(workflow, uuid4().hex[:6], None if wish.simulated else recorded)
     try:
         topics.apply(place, topics.plan(shadow.spec))
         return _run(wish, (place, shadow, source, past), plan)
@@ -88,7 +100,7 @@ def _run(
     place, shadow, source, past = parts
     began = monotonic()
     writer = Writer(place, shadow.spec.log_topic, **SETTINGS)
-    prefixes = Prefixes(source, TopicRegistry(place))
+    prefixes = Prefixes(source, TopicRegistry(place, shadow.spec.schema_topic))
     appending = Appending(Known(), prefixes, writer, wish.rate)
     with Stopping().heard() as stopping:
         appending.run(iter(past.given), stopping, len(past.given), lambda _done, _of: None)
@@ -161,15 +173,17 @@ async def _worked(
     return heard is not None
 
 
-def _past(wish: Wish, workflow: Workflow, source: Source, records: Iterator[Kept]) -> _Past:
-    codec = Codec(workflow.models.values(), SourceSchemas(source))
-    past = _Past(Recorded(codec.decode), [], Fates(compile_plan(workflow.spec)))
+def _past(
+    wish: Wish, workflow: Workflow, archive: Archive, source: Source, records: Iterator[Kept]
+) -> _Past:
+    past = _Past(archive, [], Fates(compile_plan(workflow.spec)))
     outside = {name.encode() for name in from_outside(workflow)}
     with progress_bar("looking", quiet=wish.json) as show:
         for number, record in enumerate(records):
             if number % 2_000 == 0:
                 show(number, source.most)
-            past.recorded.take(record)
+            if record.key:
+                archive.take(record.key, raw_of(record))
             if past.fates.take(record) and record.header(TYPE) in outside:
                 past.given.append(record)
     return past

@@ -211,7 +211,7 @@ def source_of(
     place = wish.other(wish.source) if wish.source else wish.place()
     topic = spec.log_topic
     asked = resumed or span(place, topic, begin, end)
-    return LogSource(place, topic, asked, len(watermarks(place, topic)))
+    return LogSource(place, spec, asked, len(watermarks(place, topic)))
 
 
 def _options(file: Path) -> dict[str, str]:

@@ -148,7 +148,7 @@ def history(  # noqa: PLR0913  (Typer wants a parameter for each option)
     with progress_bar("reading the log", quiet=json) as bar:
         index = index_of(project, without=no_index)
         found = read(place, plan, saga, bar, index)
-    codec = Codec(loaded.models.values(), TopicRegistry(place))
+    codec = Codec(loaded.models.values(), TopicRegistry(place, loaded.spec.schema_topic))
     records = said(found, codec, loaded.spec.begins)
     did = explain(plan, found) if explained else []
     if json:

@@ -184,7 +184,7 @@ def _carry_out(order: _Order, wish: Wish, text: bytes = b"") -> None:
     person = person_of(order.by, order.why)
     loaded = projects.load(order.workflow, order.project)
     place = connection(order.bootstrap, order.project)
-    codec = Codec(loaded.models.values(), TopicRegistry(place))
+    codec = Codec(loaded.models.values(), TopicRegistry(place, loaded.spec.schema_topic))
     event = None
     if isinstance(wish, Answer):
         event = _event(loaded, wish.event, text)

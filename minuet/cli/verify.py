@@ -143,7 +143,7 @@ def _key(workflow: Workflow, place: Connection) -> Callable[[Record], str]:
     """Return what reads the key out of an event from outside; other records have theirs from us."""
     field = workflow.spec.key
     models = {n: m for n, m in from_outside(workflow).items() if field in m.model_fields}
-    codec = Codec(models.values(), TopicRegistry(place))
+    codec = Codec(models.values(), TopicRegistry(place, workflow.spec.schema_topic))
 
     def key(record: Record) -> str:
         if record.type not in models:

@@ -101,7 +101,7 @@ def whatif(  # noqa: PLR0913  (Typer wants a parameter for each option)
     loaded = projects.load(workflow, project)
     begins, ends = bound(begin, "--from"), bound(end, "--to")
     place = connection(bootstrap, project)
-    registry = TopicRegistry(place)
+    registry = TopicRegistry(place, loaded.spec.schema_topic)
     form = "all" if simulated else "unknown" if simulate_unknown else ""
     stretch = span(place, loaded.spec.log_topic, begins, ends)
     report = Report()

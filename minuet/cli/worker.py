@@ -143,7 +143,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         group=group,
         form="simulated" if simulated else "real",
         options=_options(project, in_flight, guarantee),
-        state=_state(state, project_folder(project), workflow),
+        state=_state(state, project_folder(project), loaded.spec.group),
         metered=http is not None,
         place=place,
         failpoints=_failpoints() if parent else None,
@@ -159,12 +159,12 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     raise typer.Exit(asyncio.run(run_one(wish, parent)))
 
 
-def _state(typed: str, project: Path, workflow: str) -> Path | None:
+def _state(typed: str, project: Path, group: str) -> Path | None:
     """Return the folder of what outlives the process; None when there is none to be had."""
     if typed:
-        return None if typed == "none" else CrashMemory(Path(typed) / workflow).folder
+        return None if typed == "none" else CrashMemory(Path(typed) / group).folder
     try:
-        return CrashMemory(project / ".minuet" / "worker" / workflow).folder
+        return CrashMemory(project / ".minuet" / "worker" / group).folder
     except UsageError as refused:  # as in a container that is read-only
         _LOG.warning("what kills a worker is not remembered: %s", refused)
         return None

@@ -86,7 +86,7 @@ async def _serve(standing: Standing, listening: socket.socket) -> None:
 
 async def _announce(wish: Wish, standing: Standing) -> None:
     """Say once that the worker is ready; before that, what it waits for."""
-    name, loop = wish.workflow.spec.name, standing.loop
+    loop = standing.loop
     if not loop.coordinates:
         await _coordinator(wish, standing)
     waited = 0.0
@@ -107,7 +107,7 @@ async def _announce(wish: Wish, standing: Standing) -> None:
         text += f"; only {', '.join(does)}"
     wish.say(
         "ready", text, group=part.group, partitions=sorted(loop.parts), does=does,
-        http=standing.address, form=wish.assignment.form, log=f"{name}.events",
+        http=standing.address, form=wish.assignment.form, log=wish.workflow.spec.log_topic,
         bootstrap=wish.connection.bootstrap,
     )  # fmt: skip
     while not loop.coordinates and wish.http is not None:
@@ -117,7 +117,7 @@ async def _announce(wish: Wish, standing: Standing) -> None:
 
 async def _coordinator(wish: Wish, standing: Standing) -> None:
     """Wait until some live unit has the coordinator; without one nothing is ever undone."""
-    units = Units(wish.connection, wish.workflow.spec.name)
+    units = Units(wish.connection, wish.workflow.spec.group)
     told = False
     while not (live := await asyncio.to_thread(_sees, units)):
         if live is not None:

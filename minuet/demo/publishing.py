@@ -55,7 +55,7 @@ class Publishing:
         self.total = len(lines)
         spec = workflow.spec
         model = workflow.models[spec.begins]
-        codec = Codec([model], TopicRegistry(connection))
+        codec = Codec([model], TopicRegistry(connection, spec.schema_topic))
         codec.register()
         envelope = Envelope(spec.name, spec.key, [model], codec)
         self._rejects = Rejects()

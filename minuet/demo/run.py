@@ -100,7 +100,7 @@ def demo(
     stages.stage("making topics")
     for name in WORKFLOWS:
         topics.apply(connection, topics.plan(workflows[name].spec))
-        _refuse_company(connection, name)
+        _refuse_company(connection, workflows[name].spec.group)
     watches = {name: Watch(workflows[name].spec, run) for name in WORKFLOWS}
     folder = _folder(options.project)
     with Children(folder, options.project) as children:
@@ -230,9 +230,9 @@ def _checked(scene: _Scene, name: str, shop: str) -> Ended:
     return Ended(watch.begun, watch.outcomes(), watch.steps(), watch.examples, ledger, report)
 
 
-def _refuse_company(connection: Connection, workflow: str) -> None:
+def _refuse_company(connection: Connection, group: str) -> None:
     """Refuse to run beside other workers: they would take orders, and reach another shop."""
-    if live := Units(connection, workflow).live():
+    if live := Units(connection, group).live():
         message = (
             f"{live[0].members} workers of group {live[0].group} are live at "
             f"{connection.bootstrap}: stop them first, the demo brings its own"

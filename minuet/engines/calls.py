@@ -18,8 +18,9 @@ from minuet.engines.log import Append, Log
 from minuet.engines.partition import Partition, Run
 from minuet.engines.turns import TURNS, Turns
 from minuet.event.record import NOT_BEFORE, SLOT, STEP, Headers
+from minuet.settings.names import DELAYS
 from minuet.settings.worker import Options
-from minuet.spec.model import DELAYS, Spec
+from minuet.spec.model import Spec
 
 LOOK_S = 60.0  # between two looks for sagas whose call was lost
 SHORTEST_MS = min(DELAYS.values())

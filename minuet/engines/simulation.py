@@ -112,7 +112,7 @@ class Simulation:
         self.broker = ModelBroker(
             spec.partitions, spec.log_topic, self._time.now_ms, seed=seed, faults=settings.faults
         )
-        self.broker.group(spec.name).rows_topic = spec.table_topic
+        self.broker.group(spec.group).rows_topic = spec.table_topic
         made = workflow.resources(settings.form)
         self._resources = {r: around(r, one) if around else one for r, one in made.items()}
         self._started = 0
@@ -167,7 +167,7 @@ class Simulation:
             resources=self._resources,
         )  # fmt: skip
         self.logs[number] = log = MemoryLog(
-            self.broker, name, spec.table_topic, group=spec.name, reads_from=spec.name
+            self.broker, name, spec.table_topic, group=spec.group, reads_from=spec.group
         )
         seed = self._seed * 1_000 + self._started
         self.loops[number] = Loop(
@@ -276,7 +276,7 @@ class Simulation:
         )
 
     def _commits(self) -> Iterable[Commit]:
-        return self.broker.group(self.workflow.spec.name).history
+        return self.broker.group(self.workflow.spec.group).history
 
     def _fold(self) -> Iterable[State]:
         """Fold the log anew, from its beginning."""

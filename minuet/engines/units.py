@@ -19,9 +19,9 @@ _COORDINATOR = "coordinator"
 
 
 def unit_name(unit: Unit) -> str:
-    """Return the client id of a unit's members: `minuet:<workflow>:<what it does, sorted>`."""
+    """Return the client id of a unit's members: `minuet:<its own group>:<what it does, sorted>`."""
     does = sorted([*unit.steps, *([_COORDINATOR] if unit.coordinates else [])])
-    return f"{_PREFIX}:{unit.workflow.spec.name}:{','.join(does)}"
+    return f"{_PREFIX}:{unit.workflow.spec.group}:{','.join(does)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Units:
 
     Args:
         connection: where Kafka is.
-        workflow: its name.
+        workflow: its name, behind its prefix: the group of the coordinator.
     """
 
     def __init__(self, connection: Connection, workflow: str) -> None:

@@ -29,7 +29,7 @@ from minuet.engines.unit import Unit
 from minuet.engines.units import Units, unit_name
 from minuet.errors import UsageError
 from minuet.kafka import topics
-from minuet.kafka.connection import Connection, of_worker
+from minuet.kafka.connection import Connection, of_worker, prefix_of_worker
 from minuet.kafka.identity import topic_id
 from minuet.kafka.registry import TopicRegistry
 from minuet.settings.worker import Options
@@ -97,12 +97,14 @@ def part_of(workflow: Workflow, assignment: Assignment) -> Part:
         raise UsageError(message)
     taken = set(assignment.only) or known
     coordinates = COORDINATOR in taken
-    group = assignment.group or (name if coordinates else f"{name}.{'+'.join(sorted(taken))}")
-    if coordinates and group != name:
-        message = f"the unit with the coordinator always has the group {name}: leave --group out"
+    own = workflow.spec.group
+    typed = workflow.spec.with_prefix(assignment.group)
+    group = typed or (own if coordinates else workflow.spec.named("+".join(sorted(taken))))
+    if coordinates and group != own:
+        message = f"the unit with the coordinator always has the group {own}: leave --group out"
         raise UsageError(message)
-    if not coordinates and group == name:
-        message = f"the group {name} is the coordinator's: choose another --group"
+    if not coordinates and group == own:
+        message = f"the group {own} is the coordinator's: choose another --group"
         raise UsageError(message)
     steps = frozenset(taken - {COORDINATOR})
     workflow.check_form(assignment.form, steps)
@@ -146,9 +148,10 @@ async def run(
     """
     collect_rarely()
     of_worker.set(connection)
+    prefix_of_worker.set(workflow.spec.prefix)
     unit, group = unit_of(workflow, assignment)
     topics.check(connection, workflow.spec)
-    Units(connection, workflow.spec.name).refuse_overlap(unit, group)
+    Units(connection, workflow.spec.group).refuse_overlap(unit, group)
     with guarded(assignment.state) as guard:
         return await _run(unit, group, connection, assignment, guard, ready)
 
@@ -169,7 +172,7 @@ async def _run(
         spec.log_topic,
         spec.table_topic,
         group=group,
-        reads_from=spec.name,
+        reads_from=spec.group,
         client_id=unit_name(unit),
         place=assignment.place,
         guarantee=assignment.options.guarantee,
@@ -202,7 +205,7 @@ def loop_of(
     for each in unfit(spec.before, spec):
         text = "%s: its sagas in flight wait there for ever; see `minuet compat %s`"
         _LOG.warning(text, each, spec.name)
-    codec = _codec(unit.workflow, TopicRegistry(connection), guard)
+    codec = _codec(unit.workflow, TopicRegistry(connection, spec.schema_topic), guard)
     codec.register()  # now, rather than while the first events of each type wait
     stores = _stores(unit, group, connection, assignment)
     loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)

@@ -54,7 +54,7 @@ def current(
     spec = plan.spec
     topics.check(connection, spec)
     # Positions first: rows are acked before their position is committed.
-    positions = committed(connection, spec.name, spec.log_topic)
+    positions = committed(connection, spec.group, spec.log_topic)
     ends = watermarks(connection, spec.log_topic)
     start = {number: max(low, positions.get(number, low)) for number, (low, _) in ends.items()}
     after = {number: high for number, (_, high) in ends.items()}

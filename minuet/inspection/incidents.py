@@ -141,7 +141,7 @@ def _states(
 ) -> tuple[list[tuple[int, State]], int]:
     """The sagas with incidents, each with its partition, and how many rows cannot be read."""
     # Positions first: rows are acked before their position is committed.
-    positions = committed(connection, plan.spec.name, plan.spec.log_topic)
+    positions = committed(connection, plan.spec.group, plan.spec.log_topic)
     ends = watermarks(connection, plan.spec.log_topic)
     start = {number: max(low, positions.get(number, low)) for number, (low, _) in ends.items()}
     tables = watermarks(connection, plan.spec.table_topic)

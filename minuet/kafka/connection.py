@@ -209,8 +209,10 @@ class Connection:
             _LOG.log(level, "%s: %s", self.name, describe(error))
 
 
-# The connection of the worker that runs in this context: what its steps publish goes there too.
+# The connection of the worker that runs in this context, and the prefix of its topics: what its
+# steps publish goes there too.
 of_worker: ContextVar[Connection | None] = ContextVar("of_worker", default=None)
+prefix_of_worker: ContextVar[str] = ContextVar("prefix_of_worker", default="")
 
 
 def wrong_option(options: Mapping[str, str]) -> Refused | None:

@@ -49,7 +49,7 @@ def partitions(connection: Connection, topic: str) -> list[int]:
 
 def missing(connection: Connection, topic: str) -> UsageError:
     """The error for a topic that is not there, with the command that makes it."""
-    workflow = topic.rpartition(".")[0]
+    workflow = topic.rpartition(".")[0].rpartition(".")[2]  # behind a prefix
     mend = f"minuet topics apply {workflow if workflow != 'minuet' else 'WORKFLOW'}"
     return UsageError(f"there is no topic {topic} at {connection.bootstrap}: run `{mend}`")
 
@@ -83,17 +83,33 @@ def snapshot(
             messages = drain(consumer, 0.2)
             if messages:
                 heard = monotonic()
-            elif monotonic() - heard > _STALLED_S:
-                text = f"{connection.name}: topic {topic} sent nothing for {_STALLED_S:.0f} s"
-                raise BrokerError(text)
-            elif (why := connection.reason(heard)) and monotonic() - heard > _TROUBLED_S:
-                text = f"{connection.name}: topic {topic} sends nothing more: {why}"
-                raise BrokerError(text)
+            else:
+                refuse_silence(connection, topic, heard)
             for message in messages:
                 if _before_end(connection, message, ends):
                     yield message
     finally:
         consumer.close()
+
+
+def refuse_silence(connection: Connection, topic: str, heard: float) -> None:
+    """Give up, and say so, when a broker has sent nothing for long.
+
+    Args:
+        connection: where it is.
+        topic: what is read.
+        heard: when something last came, of the monotonic clock.
+
+    Raises:
+        BrokerError: it is so.
+    """
+    silent = monotonic() - heard
+    if silent > _STALLED_S:
+        text = f"{connection.name}: topic {topic} sent nothing for {_STALLED_S:.0f} s"
+        raise BrokerError(text)
+    if (why := connection.reason(heard)) and silent > _TROUBLED_S:
+        text = f"{connection.name}: topic {topic} sends nothing more: {why}"
+        raise BrokerError(text)
 
 
 def drain(consumer: Consumer, wait_s: float) -> list[Message]:

@@ -20,8 +20,6 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
 from minuet.kafka.writer import Place, WriteError, Writer
 
-TOPIC = "minuet.schemas"
-
 # An idempotent producer takes half a second to begin; a schema written twice is the same schema.
 _WRITER = {"enable.idempotence": False}
 
@@ -36,10 +34,14 @@ class TopicRegistry:
     """A `Registry` whose schemas stand in Kafka itself: nothing more to run, or to back up.
 
     The topic is read when first needed, and its tail again when a fingerprint is not known.
+
+    Args:
+        connection: where Kafka is.
+        topic: as the spec names it.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, topic: str) -> None:
+        self._connection, self._topic = connection, topic
         self._schemas: dict[str, Schema] = {}
         self._next: int | None = None  # offset to read on from; None before the first read
         self._tried: dict[str, float] = {}  # unknown fingerprint -> when it was looked for
@@ -89,7 +91,7 @@ class TopicRegistry:
         """Take in what stands in the topic after what was read before."""
         start = None if self._next is None else {0: self._next}
         after = self._next or 0
-        for message in snapshot(self._connection, TOPIC, start):
+        for message in snapshot(self._connection, self._topic, start):
             after = (message.offset() or 0) + 1
             if schema := _schema(message):
                 self._schemas[schema.fingerprint] = schema
@@ -97,12 +99,12 @@ class TopicRegistry:
 
     def _append(self, schema: Schema) -> None:
         if self._writer is None:
-            self._writer = Writer(self._connection, TOPIC, **_WRITER)
+            self._writer = Writer(self._connection, self._topic, **_WRITER)
         done: list[Place | WriteError] = []
         self._writer.append(schema.fingerprint.encode(), schema.text.encode(), [], done.append)
         self._writer.flush(_ACK_S)
         if not done:
-            text = f"Kafka at {self._connection.bootstrap}: {TOPIC} did not acknowledge a schema"
+            text = f"{self._connection.name}: {self._topic} did not acknowledge a schema"
             raise BrokerError(text)
         if isinstance(done[0], WriteError):
             raise done[0]
@@ -117,9 +119,9 @@ def _schema(message: Message) -> Schema | None:
     try:
         fingerprint, schema = key.decode(), read_schema(value.decode())
     except (UnicodeDecodeError, ContractError):
-        _LOG.warning("%s offset %s: not a schema", TOPIC, message.offset())
+        _LOG.warning("%s offset %s: not a schema", message.topic(), message.offset())
         return None
     if schema.fingerprint != fingerprint:
-        _LOG.warning("%s offset %s: not the schema of its key", TOPIC, message.offset())
+        _LOG.warning("%s offset %s: not the schema of its key", message.topic(), message.offset())
         return None
     return schema

@@ -24,7 +24,6 @@ from confluent_kafka.admin import (
 
 from minuet.errors import BrokerError, UsageError
 from minuet.kafka.connection import Connection
-from minuet.kafka.registry import TOPIC as SCHEMA_TOPIC
 from minuet.spec.model import ONE_DAY_MS, SEVEN_DAYS_MS, Spec
 
 _REPLICAS_MOST = 3
@@ -82,7 +81,7 @@ def plan(spec: Spec) -> tuple[TopicPlan, ...]:
         *(TopicPlan(topic, spec.partitions, calls) for topic in spec.retry_topics),
         TopicPlan(spec.dead_letter_topic, spec.partitions, keep),
         TopicPlan(spec.operations_topic, spec.partitions, keep),
-        TopicPlan(SCHEMA_TOPIC, 1, {"cleanup.policy": "compact"}),
+        TopicPlan(spec.schema_topic, 1, {"cleanup.policy": "compact"}),
     )
 
 
@@ -133,7 +132,7 @@ def delete(connection: Connection, spec: Spec) -> None:
         BrokerError: the broker cannot be reached, or refuses.
     """
     there = connection.reach().topics
-    names = [p.name for p in plan(spec) if p.name in there and p.name != SCHEMA_TOPIC]
+    names = [p.name for p in plan(spec) if p.name in there and p.name != spec.schema_topic]
     if not names:
         return
     admin = connection.admin()

@@ -49,7 +49,7 @@ class Journal:
     def __init__(self, connection: Connection, spec: Spec) -> None:
         partitions(connection, spec.operations_topic)
         self._bootstrap = connection.bootstrap
-        self._codec = Codec(EVENTS, TopicRegistry(connection))
+        self._codec = Codec(EVENTS, TopicRegistry(connection, spec.schema_topic))
         self._source = f"/minuet/{spec.name}/operations".encode()
         self._writer = Writer(
             connection, spec.operations_topic,

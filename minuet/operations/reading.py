@@ -93,7 +93,7 @@ def _events(
     connection: Connection, spec: Spec
 ) -> Iterator[tuple[Record, OperationBegan | OperationEnded | LetterDiscarded]]:
     """Each record that can be read; what somebody else wrote there is nothing to us."""
-    codec = Codec(EVENTS, TopicRegistry(connection))
+    codec = Codec(EVENTS, TopicRegistry(connection, spec.schema_topic))
     for message in snapshot(connection, spec.operations_topic):
         try:
             record = record_of(message)

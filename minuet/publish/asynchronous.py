@@ -30,10 +30,12 @@ class AsyncPublisher:
         bootstrap: str = "",
         options: Mapping[str, str] | None = None,
         source: str = "",
+        prefix: str | None = None,
     ) -> None:
         self._publisher = Publisher(
-            workflow, key, *models, bootstrap=bootstrap, options=options, source=source
-        )
+            workflow, key, *models,
+            bootstrap=bootstrap, options=options, source=source, prefix=prefix,
+        )  # fmt: skip
 
     async def open(self) -> Self:
         """Connect; `async with` does it. See `Publisher.open`."""

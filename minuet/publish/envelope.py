@@ -31,7 +31,7 @@ class Envelope:
     """Seals the events of one source for one workflow's log.
 
     Args:
-        workflow: its log is `<workflow>.events`.
+        workflow: its name.
         key: the field of every model that is the saga's id.
         models: what may be sealed.
         codec: knows at least the models.
@@ -45,7 +45,6 @@ class Envelope:
         self, workflow: str, key: str, models: Iterable[type[Event]], codec: Codec, source: str = ""
     ) -> None:
         self.workflow, self.key = workflow, key
-        self.topic = f"{workflow}.events"
         self._names = {model: model.__name__ for model in models}
         self._codec = codec
         self._source = (source or f"/{workflow}/publisher").encode()

@@ -13,11 +13,13 @@ from typing import NamedTuple, Self
 from minuet.contracts.codec import Codec
 from minuet.errors import BrokerError, ContractError, UsageError
 from minuet.event.model import Event
-from minuet.kafka.connection import Connection, of_worker
+from minuet.kafka.connection import Connection, of_worker, prefix_of_worker
 from minuet.kafka.reading import partitions
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.publish.envelope import Envelope, Sealed
+from minuet.settings.names import Names, refusal
+from minuet.settings.prefix import prefix_of
 from minuet.settings.reading import read
 
 # librdkafka tries on for 5 minutes by itself; a caller that waits wants to know sooner.
@@ -55,6 +57,8 @@ class Publisher:
             `MINUET_KAFKA__…` variables.
         options: further settings of librdkafka; they win over those of the environment.
         source: CloudEvents' `source`; else `/<workflow>/publisher`.
+        prefix: of the workflow's topics; without one that of the worker, or else the environment's
+            `MINUET_PREFIX`; empty for none.
     """
 
     def __init__(
@@ -65,7 +69,9 @@ class Publisher:
         bootstrap: str = "",
         options: Mapping[str, str] | None = None,
         source: str = "",
+        prefix: str | None = None,
     ) -> None:
+        self._names = _names(workflow, prefix)
         self._connection = _connection(bootstrap, options or {})
         self._place = (workflow, key, models, source)
         self._contents: dict[str, bytes] = {}
@@ -86,11 +92,11 @@ class Publisher:
             UsageError: the workflow's topics do not exist.
         """
         workflow, key, models, source = self._place
-        partitions(self._connection, f"{workflow}.events")
+        topic = self._names.log_topic
+        partitions(self._connection, topic)
         # First, because an idempotent producer takes half a second to begin.
-        topic = f"{workflow}.events"
         writer = Writer(self._connection, topic, **{"message.timeout.ms": DELIVERY_MS})
-        codec = Codec(models, TopicRegistry(self._connection))
+        codec = Codec(models, TopicRegistry(self._connection, self._names.schema_topic))
         self._envelope = Envelope(workflow, key, models, codec, source)
         codec.register()
         self._writer = writer
@@ -217,6 +223,17 @@ class Publisher:
         """Serve acknowledgements, so that a future is done without anybody calling us."""
         while not self._stop.is_set():
             writer.serve(_POLL_S)
+
+
+def _names(workflow: str, prefix: str | None) -> Names:
+    """The names of the workflow's topics."""
+    if prefix is None:
+        worker = of_worker.get() is not None
+        prefix = prefix_of_worker.get() if worker else prefix_of(None)
+    elif why := refusal(prefix):
+        message = f"prefix={prefix!r}: {why}"
+        raise UsageError(message)
+    return Names(workflow, prefix)
 
 
 def _connection(bootstrap: str, options: Mapping[str, str]) -> Connection:

@@ -17,6 +17,7 @@ from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.spans import Bound, Moment, Offsets, Span
 from minuet.replay.container import About, read_container
 from minuet.replay.lines import read_lines
+from minuet.spec.model import Spec
 
 FORMATS = (".avro", ".jsonl")
 
@@ -56,17 +57,17 @@ class LogSource:
 
     Args:
         connection: where it is.
-        topic: its name.
+        spec: of the workflow whose log it is.
         span: what is read of it.
         partitions: how many the topic has.
     """
 
-    def __init__(self, connection: Connection, topic: str, span: Span, partitions: int) -> None:
-        self.name = f"{topic} at {connection.bootstrap}"
+    def __init__(self, connection: Connection, spec: Spec, span: Span, partitions: int) -> None:
+        self.name = f"{spec.log_topic} at {connection.bootstrap}"
         self.partitions = partitions
         self.span = span
-        self._connection, self._topic = connection, topic
-        self._registry = TopicRegistry(connection)
+        self._connection, self._spec, self._topic = connection, spec, spec.log_topic
+        self._registry = TopicRegistry(connection, spec.schema_topic)
 
     @property
     def most(self) -> int:
@@ -83,7 +84,7 @@ class LogSource:
         marks = watermarks(self._connection, self._topic)
         ends = {number: self.span.ends.get(number, high) for number, (_, high) in marks.items()}
         first = {number: min(low, ends[number]) for number, (low, _) in marks.items()}
-        return LogSource(self._connection, self._topic, Span(first, ends), self.partitions)
+        return LogSource(self._connection, self._spec, Span(first, ends), self.partitions)
 
     def records(self, first: Mapping[int, int] | None = None) -> Iterator[Kept]:
         """See `Source.records`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from minuet.settings.lint import Lint
+from minuet.settings.names import checked
 from minuet.settings.worker import Options
 
 SECRETS = ("ingest_keys",)  # of ours; Kafka's are known by their names
@@ -19,6 +20,7 @@ class Settings(BaseSettings):
 
     Args:
         bootstrap: the broker, `host:port`, more than one joined by commas; empty: not named.
+        prefix: of every topic and group, as `team-a.`; empty for none.
         ingest_keys: of those who may send to `minuet ingest`, NAME:KEY joined by commas or lines.
         kafka: librdkafka's settings, by its own names.
         worker: how a unit runs.
@@ -28,6 +30,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     bootstrap: str = ""
+    prefix: Annotated[str, AfterValidator(checked)] = ""
     ingest_keys: str = ""
     kafka: dict[str, str] = Field(default_factory=dict)
     worker: Options = Field(default_factory=Options)

@@ -23,6 +23,7 @@ from minuet.settings.model import SECRETS, TABLES, Settings
 from minuet.settings.worker import Options
 
 DEFAULT = "default"
+_NEAR = 0.76  # MINUET_PORT, which Kubernetes sets beside a service `minuet`, is none of ours
 _NOT_SETTINGS = ("workflows",)  # of `[tool.minuet]`: read where workflows are found
 
 
@@ -179,7 +180,7 @@ def _strangers(said: _Said) -> Iterator[Stranger]:
             continue
         in_file = not origin.startswith(environment.PREFIX)
         name = ".".join(path) if in_file else origin
-        near = get_close_matches(name, names if in_file else variables, 1, 0.75)
+        near = get_close_matches(name, names if in_file else variables, 1, _NEAR)
         yield Stranger(name, origin, near[0] if near else "", in_file)
 
 

@@ -180,9 +180,9 @@ def _breakers(saga: Saga, steps: tuple[StepDefinition, ...]) -> tuple[BreakerSpe
 
 
 def _version(spec: Spec) -> str:
-    """A digest of what a workflow means: where a step is written is no part of that."""
+    """A digest of what a workflow means: no place is part of that, of a step or of a topic."""
     plain = asdict(spec)
-    del plain["version"], plain["before"]
+    del plain["version"], plain["before"], plain["prefix"]
     if not spec.migrations:
         del plain["migrations"]  # a version without any has the digest that it always had
     for step in plain["steps"]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from minuet.settings.names import Named
+
 SEVEN_DAYS_MS = 7 * 24 * 3600 * 1000
 ONE_DAY_MS = 24 * 3600 * 1000
-
-DELAYS = {"10s": 10_000, "1m": 60_000, "10m": 600_000}  # of the topics of wake-up calls
 
 CATEGORIES = ("retry", "reject", "poison", "bug")  # what an exception of a step may mean
 
@@ -104,7 +104,7 @@ class MigrationSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Named):
     """A whole workflow.
 
     Args:
@@ -122,6 +122,7 @@ class Spec:
         migrations: which sagas of older versions go on under this one.
         version: a digest of all of the above but files and lines.
         before: the older versions that are known: each saga finishes under its own.
+        prefix: of every topic and group; where a workflow runs is no part of what it means.
     """
 
     name: str
@@ -143,28 +144,4 @@ class Spec:
     migrations: tuple[MigrationSpec, ...] = ()
     version: str = ""
     before: tuple[Spec, ...] = ()
-
-    @property
-    def log_topic(self) -> str:
-        """The topic where all that happens stands."""
-        return f"{self.name}.events"
-
-    @property
-    def table_topic(self) -> str:
-        """The compacted topic of saga rows."""
-        return f"{self.name}.sagas"
-
-    @property
-    def retry_topics(self) -> dict[str, int]:
-        """The topics of wake-up calls, each with how long its records wait, in ms."""
-        return {f"{self.name}.retry.{delay}": ms for delay, ms in DELAYS.items()}
-
-    @property
-    def dead_letter_topic(self) -> str:
-        """The topic of records that could not be handled."""
-        return f"{self.name}.dead-letters"
-
-    @property
-    def operations_topic(self) -> str:
-        """The topic of what persons did to many sagas, or to the workflow as a whole."""
-        return f"{self.name}.operations"
+    prefix: str = ""

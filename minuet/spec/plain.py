@@ -12,9 +12,9 @@ from minuet.spec.model import Spec
 
 
 def as_plain(spec: Spec) -> dict[str, Any]:
-    """Return a spec as JSON has it, without its older versions and where its steps are written."""
+    """Return a spec as JSON has it: without its older versions, and any place that it names."""
     found = asdict(replace(spec, before=()))
-    del found["before"]
+    del found["before"], found["prefix"]
     for step in found["steps"]:
         del step["file"], step["line"]
     return found

@@ -12,7 +12,7 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -22,6 +22,7 @@ from minuet.event.upcast import know_versions, upcasts_of
 from minuet.evolution.committed import read_committed
 from minuet.saga import Saga
 from minuet.settings.file import FILE, folder_of, line_of, table
+from minuet.settings.prefix import prefix_of
 from minuet.spec import versions
 from minuet.spec.assemble import Workflow, assemble
 from minuet.step import StepDefinition, definition_of
@@ -60,6 +61,8 @@ class Project:
         saga = self._saga(name, table["saga"])
         steps = self._steps(name, table["steps"])
         workflow = assemble(saga, steps, versions.read(self.folder, name))
+        spec = replace(workflow.spec, prefix=prefix_of(self.folder))
+        workflow = replace(workflow, spec=spec)
         self._know_versions(workflow)
         return workflow
 

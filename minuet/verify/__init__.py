@@ -52,7 +52,7 @@ def verify(
     plan = compile_plan(spec)
     # In this order: rows are acked before their position is committed, and written from what has
     # been read. So what is committed has rows, and each row has its record.
-    positions = committed(connection, spec.name, spec.log_topic)
+    positions = committed(connection, spec.group, spec.log_topic)
     ends = watermarks(connection, spec.log_topic)
     total = sum(high - low for low, high in ends.values())
     report = Report(spec.name)

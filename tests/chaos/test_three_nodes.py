@@ -23,10 +23,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_node_may_die_and_nothing_that_was_acknowledged_is_lost(project: Path) -> None:
+@pytest.mark.parametrize("guarantee", ["at-least-once", "transactional"])
+def test_a_node_may_die_and_nothing_that_was_acknowledged_is_lost(
+    project: Path, guarantee: str
+) -> None:
     options = ("--nodes", str(NODES), "--only", "node-kill", "--only", "node-pause")
-    found = kept(start(project, *options, "--every", "5", "--rounds", "2", "--json"))
-    assert {kind: of["count"] >= 2 for kind, of in found["faults"].items()} == {
+    options += ("--guarantee", guarantee)
+    found = kept(start(project, *options, "--every", "5", "--rounds", "1", "--json"))
+    assert {kind: of["count"] >= 1 for kind, of in found["faults"].items()} == {
         "node-kill": True,
         "node-pause": True,
     }

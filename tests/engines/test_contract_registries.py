@@ -21,6 +21,7 @@ from minuet.event.ids import begin_id
 from minuet.event.model import Event
 from minuet.event.record import DIGEST, SCHEMA, base_headers
 from minuet.kafka.registry import TopicRegistry
+from minuet.settings.names import SCHEMAS
 from tests.engines import memory_world
 from tests.engines.native_world import NativeWorld
 from tests.engines.trips import Act, TripAsked, refuses, waits
@@ -55,7 +56,9 @@ class Numbered:
 
 
 def built_in(world: World) -> Registry:
-    return TopicRegistry(world.connection) if isinstance(world, NativeWorld) else LocalRegistry()
+    if isinstance(world, NativeWorld):
+        return TopicRegistry(world.connection, SCHEMAS)
+    return LocalRegistry()
 
 
 async def settled(world: World) -> None:

@@ -149,12 +149,15 @@ class Refusals(Parcels):
         place = Connection(self.bootstrap)
         ends = {number: high for number, (_, high) in watermarks(place, self.topic).items()}
         deadline = time.monotonic() + PATIENCE_S
-        while any(committed(place, self.name, self.topic).get(n, 0) < ends[n] for n in ends):
+        while any(
+            committed(place, self.topic.removesuffix(".events"), self.topic).get(n, 0) < ends[n]
+            for n in ends
+        ):
             assert time.monotonic() < deadline, "the position stays behind the log"
             time.sleep(0.1)
 
     def _stored(self, place: Connection, ends: dict[str, int]) -> bool:
-        rows = stored(place, f"{self.name}.sagas")
+        rows = stored(place, f"{self.topic.removesuffix('events')}sagas")
         return all(key in rows and log_offset(rows[key].row) >= ends[key] for key in ends)
 
 

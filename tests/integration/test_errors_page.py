@@ -13,8 +13,8 @@ import pytest
 from minuet.dev import Broker
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
-from minuet.kafka.registry import TOPIC as SCHEMAS
 from minuet.settings.environment import variable_of
+from minuet.settings.names import SCHEMAS
 from minuet.spec import project as projects
 from tests.errors_page import ROOT, Row, rows
 from tests.integration.in_time import timed

@@ -16,7 +16,7 @@ from minuet.engines.units import Units
 from minuet.event.record import DIGEST, ID, SCHEMA, SCHEMA_PREFIX, TYPE
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import record_of, snapshot
-from minuet.kafka.registry import TOPIC as SCHEMAS
+from minuet.settings.names import SCHEMAS
 from tests.integration.killers import Killers
 from tests.integration.refusals import Worker
 

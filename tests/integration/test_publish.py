@@ -22,6 +22,7 @@ from minuet.event import record
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
 from minuet.kafka.registry import TopicRegistry
+from minuet.settings.names import SCHEMAS
 from tests.integration.parcels import Parcels, parcel
 
 pytestmark = pytest.mark.kafka
@@ -96,7 +97,7 @@ def test_a_published_record_can_be_read_by_whoever_has_the_registry(parcels: Par
         message.offset() or 0,
         message.timestamp()[1],
     )
-    codec = Codec([ParcelSent], TopicRegistry(place))
+    codec = Codec([ParcelSent], TopicRegistry(place, SCHEMAS))
     event = codec.decode(found.type, found.headers[record.SCHEMA], found.value)
     assert event == ParcelSent(
         parcel_id="p-1",

@@ -13,7 +13,8 @@ from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import partitions, snapshot
-from minuet.kafka.registry import TOPIC, TopicRegistry
+from minuet.kafka.registry import TopicRegistry
+from minuet.settings.names import SCHEMAS
 from minuet.spec import project
 from tests.integration.parcels import Parcels
 
@@ -28,7 +29,7 @@ def parcels(tmp_path: Path, kafka: str) -> Parcels:
 @pytest.fixture
 def connection(kafka: str) -> Connection:
     place = Connection(kafka)
-    topics.apply(place, [topics.TopicPlan(TOPIC, 1, {"cleanup.policy": "compact"})])
+    topics.apply(place, [topics.TopicPlan(SCHEMAS, 1, {"cleanup.policy": "compact"})])
     return place
 
 
@@ -95,20 +96,20 @@ def test_a_snapshot_is_what_stood_there_when_it_began(parcels: Parcels) -> None:
 
 
 def test_what_one_process_registers_another_finds(connection: Connection) -> None:
-    reader, writer = TopicRegistry(connection), TopicRegistry(connection)
+    reader, writer = TopicRegistry(connection, SCHEMAS), TopicRegistry(connection, SCHEMAS)
     schema = schema_of({"type": "record", "name": "orders.Found", "fields": []})
     assert reader.find(schema.fingerprint) is None
     id = writer.register(schema)
-    assert TopicRegistry(connection).find(schema.fingerprint) == schema
-    assert TopicRegistry(connection).register(schema) == id
-    assert [m.key() for m in snapshot(connection, TOPIC)].count(schema.fingerprint.encode()) == 1
+    assert TopicRegistry(connection, SCHEMAS).find(schema.fingerprint) == schema
+    assert TopicRegistry(connection, SCHEMAS).register(schema) == id
+    assert [m.key() for m in snapshot(connection, SCHEMAS)].count(schema.fingerprint.encode()) == 1
 
 
 def test_a_running_reader_learns_a_schema_that_came_later(connection: Connection) -> None:
-    reader = TopicRegistry(connection)
+    reader = TopicRegistry(connection, SCHEMAS)
     reader.find("0000000000000000")
     schema = schema_of({"type": "record", "name": "orders.Later", "fields": []})
-    TopicRegistry(connection).register(schema)
+    TopicRegistry(connection, SCHEMAS).register(schema)
     assert reader.find(schema.fingerprint) == schema
 
 
@@ -117,11 +118,11 @@ def test_a_record_that_is_not_the_schema_of_its_key_is_not_believed(
 ) -> None:
     producer: Producer = connection.producer()
     forged = "00000000000000ff"
-    producer.produce(TOPIC, b'{"type":"record","name":"a.Forged","fields":[]}', forged)
-    producer.produce(TOPIC, b"\xff", "00000000000000fe")
-    producer.produce(TOPIC, b"[]", "00000000000000fd")
-    producer.produce(TOPIC, None, "00000000000000fc")
+    producer.produce(SCHEMAS, b'{"type":"record","name":"a.Forged","fields":[]}', forged)
+    producer.produce(SCHEMAS, b"\xff", "00000000000000fe")
+    producer.produce(SCHEMAS, b"[]", "00000000000000fd")
+    producer.produce(SCHEMAS, None, "00000000000000fc")
     producer.flush()
-    registry = TopicRegistry(connection)
+    registry = TopicRegistry(connection, SCHEMAS)
     for fingerprint in (forged, "00000000000000fe", "00000000000000fd", "00000000000000fc"):
         assert registry.find(fingerprint) is None

@@ -76,7 +76,7 @@ def attach(
     bootstrap = connection.bootstrap if connection is not None else ""
     loaded, options, found = _of(workflow, folder, project, bootstrap)
     group = app.conf.id
-    own = "" if group == loaded.spec.name else group
+    own = "" if group == loaded.spec.group else group
     state = _state(folder, loaded)
     assignment = Assignment(tuple(only), own, form, options, state)
     try:
@@ -85,7 +85,7 @@ def attach(
         message = f"{refused} (here it is the app's id, {group})"
         raise UsageError(message) from refused
     if name != group:
-        message = f"the group {group} is the coordinator's: give the app another id"
+        message = f"the app's id is its group: {group} cannot be, give the app the id {name}"
         raise UsageError(message)
     steps = join(app, loaded, connection or found, assignment, alone=False)
     prepare(app, unit)

@@ -29,7 +29,7 @@ from minuet.engines.worker import (
 )
 from minuet.errors import UsageError
 from minuet.kafka import topics
-from minuet.kafka.connection import Connection, of_worker
+from minuet.kafka.connection import Connection, of_worker, prefix_of_worker
 from minuet.spec.assemble import Workflow
 
 # What each app runs.
@@ -68,7 +68,7 @@ class Steps(Service):
         self._assignment = assignment
         self._alone = alone
         self._log = FaustLog(
-            app, connection, spec.log_topic, spec.table_topic, reads_from=spec.name
+            app, connection, spec.log_topic, spec.table_topic, reads_from=spec.group
         )
         self.json = False
         self._guard = ExitStack()
@@ -85,6 +85,7 @@ class Steps(Service):
         if self._alone:
             collect_rarely()
         of_worker.set(self._connection)
+        prefix_of_worker.set(self._workflow.spec.prefix)
         self._refuse_acks()
         unit, group = unit_of(self._workflow, self._assignment)
         await asyncio.to_thread(self._check, unit, group)
@@ -107,7 +108,7 @@ class Steps(Service):
 
     def _check(self, unit: Unit, group: str) -> None:
         topics.check(self._connection, self._workflow.spec)
-        units = Units(self._connection, self._workflow.spec.name)
+        units = Units(self._connection, self._workflow.spec.group)
         units.refuse_overlap(unit, group, ASSIGNORS)
 
     @Service.task
