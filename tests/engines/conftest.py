@@ -16,7 +16,8 @@ FAUST = [REAL, pytest.mark.faust]
 # What is always played in transactions too; the rest is where CI is set, since each start of a
 # worker waits half a second for its names.
 ALWAYS = ("test_contract_rules", "test_contract_workers")
-# On Faust too, and there the rest is played with `-m faust`: an app takes two seconds to start.
+# On Faust the rest is played with `-m faust`: an app takes two seconds to start.
+ALWAYS_ON_FAUST = ("test_contract_rules",)
 
 
 @pytest.fixture(
@@ -36,13 +37,13 @@ def play(request: pytest.FixtureRequest) -> Play:
         stores = DiskStores(request.getfixturevalue("tmp_path"), {}, most=0)
         return partial(memory_world.play, stores=stores)
     kafka = request.getfixturevalue("kafka")
-    always = request.module.__name__.rpartition(".")[2] in ALWAYS
+    module = request.module.__name__.rpartition(".")[2]
     if request.param == "transactional":
-        if not os.environ.get("CI") and not always:
+        if not os.environ.get("CI") and module not in ALWAYS:
             pytest.skip("in transactions: where CI is set")
         return partial(native_world.play_in_transactions, kafka)
     if request.param == "faust":
-        if "faust" not in request.config.option.markexpr and not always:
+        if "faust" not in request.config.option.markexpr and module not in ALWAYS_ON_FAUST:
             pytest.skip("on Faust: pytest -m faust")
         return partial(faust_world.play, kafka)
     return partial(native_world.play, kafka)
