@@ -8,6 +8,8 @@ from functools import partial
 import pytest
 
 from minuet.engines.disk_stores import DiskStores
+from minuet.kafka.connection import Connection
+from minuet.testing import Kafka
 from tests.engines import faust_world, memory_world, native_world
 from tests.engines.world import Play
 
@@ -18,6 +20,12 @@ FAUST = [REAL, pytest.mark.faust]
 ALWAYS = ("test_contract_rules", "test_contract_workers")
 # On Faust the rest is played with `-m faust`: an app takes two seconds to start.
 ALWAYS_ON_FAUST = ("test_contract_rules",)
+
+
+@pytest.fixture(scope="session")
+def kafka(minuet_kafka: Kafka) -> Connection:
+    """The Kafka that `--kafka` names, and the login there."""
+    return minuet_kafka.connection()
 
 
 @pytest.fixture(

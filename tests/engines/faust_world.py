@@ -10,6 +10,7 @@ from pathlib import Path
 from minuet.engines.faust.log import FaustLog
 from minuet.engines.faust.settings import new_app
 from minuet.engines.log import Log
+from minuet.kafka.connection import Connection
 from minuet.settings.worker import Options
 from tests.engines.native_world import NativeWorld
 from tests.engines.world import OPTIONS, World
@@ -25,11 +26,11 @@ class FaustWorld(NativeWorld):
 
 
 def play(
-    bootstrap: str, story: Callable[[World], Awaitable[None]], *, within: str = "1h",
+    connection: Connection, story: Callable[[World], Awaitable[None]], *, within: str = "1h",
     options: Options = OPTIONS,
 ) -> None:  # fmt: skip
     async def main() -> None:
-        world = FaustWorld(bootstrap, within, options)
+        world = FaustWorld(connection, within, options)
         await world.open()
         try:
             await story(world)

@@ -12,11 +12,13 @@ import pytest
 
 from minuet.core.row import pack
 from minuet.engines.faust import attach
+from minuet.engines.faust.settings import credentials
 from minuet.engines.log import Log
 from minuet.engines.units import Units, unit_name
 from minuet.engines.worker import Assignment, unit_of
 from minuet.errors import UsageError
 from minuet.event.record import SLOT
+from minuet.kafka.connection import Connection
 from tests.engines.faust_world import FaustWorld
 from tests.engines.native_world import NativeWorld
 from tests.engines.world import Worker, World
@@ -46,7 +48,7 @@ class MixedWorld(FaustWorld):
         return await super().start(*only)
 
 
-def play(kafka: str, story: Callable[[MixedWorld], Awaitable[None]]) -> None:
+def play(kafka: Connection, story: Callable[[MixedWorld], Awaitable[None]]) -> None:
     async def main() -> None:
         world = MixedWorld(kafka)
         await world.open()
@@ -64,7 +66,7 @@ async def each_slot_answered_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("coordinates", ["native", "faust"])
-def test_they_do_the_sagas_of_one_workflow_together(kafka: str, coordinates: str) -> None:
+def test_they_do_the_sagas_of_one_workflow_together(kafka: Connection, coordinates: str) -> None:
     async def story(world: MixedWorld) -> None:
         on_faust = coordinates == "faust"
         others = sorted(set(world.workflow.steps) - set(ON_FAUST))
@@ -85,7 +87,7 @@ def test_they_do_the_sagas_of_one_workflow_together(kafka: str, coordinates: str
     play(kafka, story)
 
 
-def test_each_takes_over_from_the_other_with_the_same_table(kafka: str) -> None:
+def test_each_takes_over_from_the_other_with_the_same_table(kafka: Connection) -> None:
     async def story(world: MixedWorld) -> None:
         for number, on_faust in enumerate((False, True, False)):
             before = await asyncio.to_thread(world.rows_of_now)
@@ -103,7 +105,7 @@ def test_each_takes_over_from_the_other_with_the_same_table(kafka: str) -> None:
     play(kafka, story)
 
 
-def test_a_unit_that_does_what_another_engine_does_already_is_refused(kafka: str) -> None:
+def test_a_unit_that_does_what_another_engine_does_already_is_refused(kafka: Connection) -> None:
     async def story(world: MixedWorld) -> None:
         worker = await world.start("coordinator", "reserve_seat", on_faust=True)
         await world.started(worker)
@@ -125,7 +127,7 @@ def test_a_unit_that_does_what_another_engine_does_already_is_refused(kafka: str
 
 
 def test_an_app_that_is_there_does_its_own_and_the_steps_that_are_attached(
-    kafka: str, tmp_path: Path
+    kafka: Connection, tmp_path: Path
 ) -> None:
     async def story(world: MixedWorld) -> None:
         others = sorted(set(world.workflow.steps) - set(ON_FAUST))
@@ -156,7 +158,7 @@ def test_an_app_that_is_there_does_its_own_and_the_steps_that_are_attached(
 
 
 def test_an_agent_that_would_commit_positions_of_the_log_is_refused(
-    kafka: str, tmp_path: Path
+    kafka: Connection, tmp_path: Path
 ) -> None:
     async def story(world: MixedWorld) -> None:
         app, _ = team_app(kafka, f"team-{world.spec.name}", tmp_path, acks=True)
@@ -179,12 +181,13 @@ async def same_as_folded(world: World, sagas: Any) -> None:
 
 
 def team_app(
-    bootstrap: str, name: str, folder: Path, *, acks: bool = False
+    connection: Connection, name: str, folder: Path, *, acks: bool = False
 ) -> tuple[faust.App, set[str]]:
     """An app with an agent of its own, which listens to the workflow's log too."""
     app = faust.App(
-        name, broker=f"kafka://{bootstrap}", datadir=str(folder), web_enabled=False,
-        topic_disable_leader=True, topic_allow_declare=False, table_standby_replicas=0,
+        name, broker=f"kafka://{connection.bootstrap}", datadir=str(folder), web_enabled=False,
+        broker_credentials=credentials(connection.options), topic_disable_leader=True,
+        topic_allow_declare=False, table_standby_replicas=0,
     )  # fmt: skip
     seen: set[str] = set()
     log = app.topic(
