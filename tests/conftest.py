@@ -11,6 +11,7 @@ import pytest
 
 from minuet.dev import Broker
 from tests import installed
+from tests.integration.secure_broker import SecureBroker, secure_broker
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell started this beside it
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C of a child is tested
@@ -18,7 +19,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell starte
 HERE = Path(__file__).parent
 # The files that take longest: runs of minutes, and then those of tests/integration.
 RUNS = ("failpoints", "one_broker", "three_nodes")
-LONGEST = ("tutorial", "compiled", "kill", "secure", "worker", "dev", "actions", "verify", "bench")
+FIRST = ("docker", "tutorial", "compiled", "kill", "secure")
+LONGEST = (*FIRST, "worker", "dev", "actions", "verify", "bench")
 OURS = ("MINUET_KAFKA_HOME", "MINUET_EXPLORE")  # which Kafka to start, and how many cases to try
 
 
@@ -48,6 +50,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield broker.up()
     finally:
         broker.reset()
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """A broker of our own that wants TLS and a login; gone after the session."""
+    with secure_broker(tmp_path_factory.mktemp("secure")) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")
