@@ -38,6 +38,7 @@ KILL_COLUMNS = (
     Column(KILLED, "records_missing", "events lost", "{:,.0f}"),
     Column(KILLED, "unfinished", "sagas unfinished", "{:,.0f}"),
     Column(KILLED, "wrong_end", "wrong end", "{:,.0f}"),
+    Column(KILLED, "pause_s", "s until work goes on", "{:,.1f}"),
 )
 _SUMMED = {"sagas_missing", "records_missing", "unfinished", "wrong_end"}
 
@@ -56,7 +57,7 @@ def figures(runs: Iterable[Run]) -> dict[str, dict[str, Any]]:
             failed[name] = failed.get(name, 0) + 1
             continue
         for column in (*COLUMNS, *KILL_COLUMNS):
-            if column.measure == run["measure"]:
+            if column.measure == run["measure"] and run[column.key] is not None:
                 mine.setdefault(f"{column.measure}.{column.key}", []).append(run[column.key])
     return {
         name: {

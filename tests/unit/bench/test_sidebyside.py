@@ -163,7 +163,7 @@ def kill(contestant: str, number: int, repeated: float, unfinished: int) -> seri
     counts = ("sagas_repeated", "records_again", "sagas_missing", "records_missing", "wrong_end")
     return run(
         "killed", contestant, number,
-        repeated_percent=repeated, unfinished=unfinished, **dict.fromkeys(counts, 0),
+        repeated_percent=repeated, unfinished=unfinished, pause_s=None, **dict.fromkeys(counts, 0),
     )  # fmt: skip
 
 
