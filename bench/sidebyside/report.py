@@ -57,7 +57,7 @@ def figures(runs: Iterable[Run]) -> dict[str, dict[str, Any]]:
             failed[name] = failed.get(name, 0) + 1
             continue
         for column in (*COLUMNS, *KILL_COLUMNS):
-            if column.measure == run["measure"] and run[column.key] is not None:
+            if column.measure == run["measure"] and run.get(column.key) is not None:
                 mine.setdefault(f"{column.measure}.{column.key}", []).append(run[column.key])
     return {
         name: {
@@ -92,6 +92,7 @@ def section(runs: Sequence[Run], command: str, machine: str) -> str:
         )
         + ".",
         "",
+        *_beside(found),
         *_table(found, KILL_COLUMNS, runs),
         "",
         *_failures(runs),
@@ -164,6 +165,18 @@ def _table(
             ]
             library = f"{each.title} ({each.library} {versions[each.name]})"
             yield f"| {library} | " + " | ".join(cells) + " |"
+
+
+def _beside(found: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """What Minuet adds to an app of Faust, where both were run."""
+    key = "throughput.sagas_per_s"
+    ours, theirs = (found.get(name, {}).get(key) for name in ("minuet-faust", "faust"))
+    if ours and theirs:
+        yield (
+            f"Minuet on Faust does {ours / theirs:.2f} times the sagas a second of the app that "
+            "was written for Faust by hand."
+        )
+        yield ""
 
 
 def _failures(runs: Sequence[Run]) -> Iterator[str]:

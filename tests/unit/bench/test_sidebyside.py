@@ -191,6 +191,12 @@ def test_a_table_has_a_row_for_each_contestant_and_says_what_failed() -> None:
     assert "busy" not in text
 
 
+def test_minuet_on_faust_is_held_against_the_app_by_hand() -> None:
+    runs = [rate("minuet-faust", 90.0, 1), rate("faust", 100.0, 1)]
+    assert "0.90 times the sagas a second" in report.section(runs, "python", "2 CPUs")
+    assert "times the sagas" not in report.section(runs[:1], "python", "2 CPUs")
+
+
 def test_a_busy_machine_is_said_to_be_one() -> None:
     busy = [{**each, "load_after": 30.0} for each in RUNS]
     assert "**This machine was busy" in report.section(busy, "python", "2 CPUs")
