@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 from pydantic import ValidationError
 
 from bench.sidebyside import picture, report, series
-from bench.sidebyside.contestants import CONTESTANTS, NAMES
+from bench.sidebyside.contestants import CONTESTANTS, NAMES, Contestant
 from bench.sidebyside.programs import events, saga, wire
 from bench.sidebyside.tally import events_of, steps, steps_of, tally
 from minuet.bench.reference import events as reference
+from tests.installed import ROOT
 
 SAGAS = 20  # the last of them is refused
 
@@ -221,6 +223,15 @@ def test_the_picture_is_xml_with_a_bar_for_each_figure_and_no_script() -> None:
     assert tags["rect"] == 1 + 2 + 2 + 1
     assert tags["script"] == 0
     assert "1,500" in drawn
+
+
+@pytest.mark.parametrize("contestant", [each for each in CONTESTANTS if each.requirements])
+def test_an_environment_is_made_of_pinned_and_hashed_requirements(contestant: Contestant) -> None:
+    text = (ROOT / "bench" / "sidebyside" / contestant.requirements).read_text(encoding="utf-8")
+    asked = re.split(r"\n(?=\w)", text.partition("\n\n")[2] or text)
+    named = [each for each in asked if not each.startswith("#")]
+    assert f"{contestant.library}==" in text
+    assert [each for each in named if "==" not in each or "--hash=sha256:" not in each] == []
 
 
 def test_contestants_take_turns_the_other_way_round_in_every_second_round() -> None:
