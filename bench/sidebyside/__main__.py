@@ -25,7 +25,10 @@ def main() -> None:
     if wish.again:
         (folder / "runs.jsonl").unlink(missing_ok=True)
     size = series.Size(wish.sagas, wish.flushed, wish.one_by_one, wish.killed, wish.rounds)
-    runs = series.measure(folder, size, series.chosen(wish.only), _tell)
+    contestants = series.chosen(wish.only)
+    for each in (each for each in contestants if not each.is_there):
+        _tell(f"{each.name} is left out: {each.needs} is not installed here")
+    runs = series.measure(folder, size, [each for each in contestants if each.is_there], _tell)
     command = " ".join(["python -m bench.sidebyside", *_typed(sys.argv[1:])])
     found = report.figures(runs)
     if wish.report:
