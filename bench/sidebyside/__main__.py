@@ -68,7 +68,7 @@ def _write(page: Path, runs: list[series.Run], command: str) -> None:
     page.write_text(report.written_into(page.read_text(encoding="utf-8"), text), encoding="utf-8")
     least, most = report.loads(runs)
     note = f"{machine()}, one broker, load {least:.1f} to {most:.1f}"
-    note += ": a busy machine, so that no rate or time says anything" * report.is_busy(runs)
+    note += ": a busy machine, so that rates and times say little" * report.is_busy(runs)
     picture_file = page.with_suffix(".svg")
     picture_file.write_text(picture.svg(report.figures(runs), note), encoding="utf-8")
     _tell(f"written: {page} and {picture_file}")

@@ -119,8 +119,8 @@ def _one(key: str, values: Sequence[float]) -> float:
 
 
 def is_busy(runs: Sequence[Run]) -> bool:
-    """Whether so much else ran beside them that no time says anything."""
-    return loads(runs)[1] > 2 * (runs[0]["cpus"] or 1)
+    """Whether so much else ran beside half of them that no time says anything."""
+    return median(run["load_after"] for run in runs) > 2 * (runs[0]["cpus"] or 1)
 
 
 def loads(runs: Sequence[Run]) -> tuple[float, float]:
@@ -142,7 +142,7 @@ def _circumstances(runs: Sequence[Run], command: str, machine: str) -> Iterator[
     if is_busy(runs):
         yield ""
         yield (
-            "**This machine was busy with other work: times and rates say nothing here; "
+            "**This machine was busy with other work: times and rates say little here; "
             "counts and the order of CPU time do.**"
         )
 
