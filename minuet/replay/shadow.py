@@ -7,6 +7,7 @@ asked the same is a matter of the recording: the same rule as in `minuet whatif`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import Any
 
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
-from minuet.errors import ContractError, GiveUp, UnreadableValue
+from minuet.errors import ContractError, GiveUp, UnreadableValue, UsageError
 from minuet.event.model import Event
 from minuet.event.record import REASON, SCHEMA, Record
 from minuet.rehearsal.contents import Contents
@@ -25,6 +26,7 @@ from minuet.step import Context, StepDefinition
 
 UNKNOWN = "unknown in a shadow"
 _CONTEXT = "shadow_context"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 _FOLDED_MOST = 1_000  # sagas
 
 
@@ -90,14 +92,23 @@ class Recorded:
 
 
 def shadow_of(workflow: Workflow, name: str, recorded: Recorded | None) -> Workflow:
-    """Return the workflow on topics of its own, its resources left out.
+    """Return the workflow on topics and groups of its own, its resources left out.
+
+    Its names are those of the workflow behind another prefix, so that whatever looks at a workflow
+    looks at its shadow too.
 
     Args:
         workflow: the real one.
         name: of the shadow.
         recorded: says what steps with resources say; None to run them on their simulated forms.
+
+    Raises:
+        UsageError: there can be no shadow of that name.
     """
-    spec = replace(workflow.spec, name=f"{workflow.spec.name}.shadow-{name}")
+    if not _NAME.fullmatch(name):
+        message = f"--shadow {name}: write letters, digits and dashes, at most 40 of them"
+        raise UsageError(message)
+    spec = replace(workflow.spec, prefix=f"{workflow.spec.prefix}shadow-{name}.")
     if recorded is None:
         return replace(workflow, spec=spec)
     steps = {

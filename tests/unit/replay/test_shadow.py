@@ -11,7 +11,7 @@ from minuet import Context, Saga, step
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import LocalRegistry
 from minuet.core.plan import compile_plan
-from minuet.errors import GiveUp
+from minuet.errors import GiveUp, UsageError
 from minuet.event.ids import slot_id
 from minuet.event.model import Event
 from minuet.event.platform import StepGaveUp
@@ -187,7 +187,14 @@ def test_an_archive_gives_each_saga_its_records_in_their_order() -> None:
 def test_a_shadow_has_its_own_topics_and_no_resources() -> None:
     orders = project.load("orders")
     shadow = shadow_of(orders, "x", recorded())
-    assert shadow.spec.log_topic == "orders.shadow-x.events"
+    assert shadow.spec.log_topic == "shadow-x.orders.events"
+    assert (shadow.spec.group, shadow.spec.schema_topic) == (
+        "shadow-x.orders", "shadow-x.minuet.schemas"
+    )  # fmt: skip
+    assert shadow.spec.version == orders.spec.version
+    for name in ("", "a.b", "-", "x" * 41):
+        with pytest.raises(UsageError, match="write letters, digits and dashes"):
+            shadow_of(orders, name, None)
     assert {step.resources for step in shadow.steps.values()} == {()}
     assert orders.steps["charge_payment"].resources
     pure = [name for name, step in orders.steps.items() if not step.resources]
