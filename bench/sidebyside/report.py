@@ -120,7 +120,8 @@ def _one(key: str, values: Sequence[float]) -> float:
 
 def is_busy(runs: Sequence[Run]) -> bool:
     """Whether so much else ran beside half of them that no time says anything."""
-    return median(run["load_after"] for run in runs) > 2 * (runs[0]["cpus"] or 1)
+    usual: float = median(run["load_after"] for run in runs)
+    return usual > 2 * (runs[0]["cpus"] or 1)
 
 
 def loads(runs: Sequence[Run]) -> tuple[float, float]:
