@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from minuet.settings.environment import variable_of
+from tests import containers
 from tests.integration.secure_cluster import secure_cluster
 from tests.matrix.cells import Cell, Result
 from tests.matrix.environments import ROOT, environment, interpreter
@@ -26,7 +26,6 @@ CONTRACT = sorted(
 )
 ORDERS = "tests/matrix/test_orders.py"
 ENGINES = {"native": "native or transactional", "faust": "faust"}  # words of the tests' ids
-RYUK = "testcontainers/ryuk"
 SOURCES = (
     "minuet", "streams", "schemas", "coordinators", "tests/engines", ORDERS,
     "requirements-check.lock",
@@ -96,22 +95,11 @@ def _tests(cell: Cell, processes: int) -> list[str]:
 
 def _require(cell: Cell) -> None:
     """Make sure that what the cell is named by is here at all."""
-    if cell.kafka == "docker":
-        if not shutil.which("docker") or _fails("docker", "info"):
-            message = "no Docker daemon"
-            raise Missing(message)
-        if _fails("docker", "image", "inspect", "apache/kafka:4.4.0") and _fails(
-            "docker", "pull", "--quiet", "apache/kafka:4.4.0"
-        ):
-            message = "no image apache/kafka:4.4.0"
-            raise Missing(message)
+    if cell.kafka == "docker" and (why := containers.lacks(pull=True)):
+        raise Missing(why)
     if cell.engine == "faust" and not (ROOT / "tests" / "engines" / "faust_world.py").exists():
         message = "no Faust engine"
         raise Missing(message)
-
-
-def _fails(*command: str) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 
 @contextmanager
@@ -120,18 +108,11 @@ def _kafka(cell: Cell) -> Iterator[tuple[list[str], dict[str, str]]]:
     if cell.kafka == "embedded":
         yield [], {}
     elif cell.kafka == "docker":
-        # Who cleans up behind a killed run is a container too, whose image may not be had here.
-        alone = not _fails("docker", "images", "--quiet", RYUK) and not _has(RYUK)
-        yield ["--kafka=docker"], {"TESTCONTAINERS_RYUK_DISABLED": "true"} if alone else {}
+        yield ["--kafka=docker"], containers.environ()
     else:
         with tempfile.TemporaryDirectory() as folder, secure_cluster(Path(folder) / "k") as place:
             login = {variable_of(("kafka", name)): text for name, text in place.options.items()}
             yield [f"--kafka={place.bootstrap}"], login
-
-
-def _has(image: str) -> bool:
-    done = subprocess.run(["docker", "images", "--quiet", image], capture_output=True, check=False)
-    return bool(done.stdout.strip())
 
 
 def _counted(
