@@ -42,9 +42,11 @@ def environment(version: str, python: str) -> Path:
     if stamp.exists() and stamp.read_text() == wanted:
         return made
     subprocess.run([python, "-m", "venv", "--clear", str(folder)], check=True)
-    install = [str(made), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip = [str(made), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    uv = ["uv", "pip", "install", "--quiet", "--python", str(made)]
+    install = uv if shutil.which("uv") else pip  # the same packages, in a tenth of the time
     subprocess.run([*install, "--require-hashes", "-r", str(LOCK)], check=True)
     editable = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-    subprocess.run([*install, *editable], check=True)
+    subprocess.run([*pip, *editable], check=True)
     stamp.write_text(wanted)
     return made
