@@ -119,7 +119,7 @@ def _counted(
     command: list[str], environ: dict[str, str], place: Path, say: Say
 ) -> tuple[int, int, int]:
     """Run pytest and return how many tests passed, failed and were skipped."""
-    report, log = place.with_suffix(".xml"), place.with_suffix(".log")
+    report, log = (place.with_name(f"{place.name}.{kind}") for kind in ("xml", "log"))
     report.unlink(missing_ok=True)
     env = {**os.environ, **environ, "CI": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     with log.open("wb") as out:
