@@ -90,7 +90,7 @@ def _typed() -> argparse.Namespace:
     parser.add_argument(
         "--again", action="store_true", help="also what passed, and has not changed"
     )
-    parser.add_argument("--processes", type=int, default=2, help="that run tests (2)")
+    parser.add_argument("--processes", type=int, default=4, help="that run tests (4)")
     parser.add_argument("--json", action="store_true", help="print what the cells came to as JSON")
     return parser.parse_args()
 

@@ -25,7 +25,10 @@ CONTRACT = sorted(
     str(each.relative_to(ROOT)) for each in ROOT.glob("tests/engines/test_contract_*")
 )
 ORDERS = "tests/matrix/test_orders.py"
-ENGINES = {"native": "native or transactional", "faust": "faust"}  # words of the tests' ids
+ENGINES = {  # by the tests' ids and marks
+    "native": ["-k", "native or transactional"],
+    "faust": ["-m", "faust", "-k", "faust"],
+}
 SOURCES = (
     "minuet", "streams", "schemas", "coordinators", "tests/engines", ORDERS,
     "requirements-check.lock",
@@ -35,7 +38,8 @@ _LOOK_S = 1.0
 _VERSIONS = """
 import platform
 from importlib.metadata import version
-print(f"Python {platform.python_version()}, confluent-kafka {version('confluent-kafka')}", end="")
+there = [f"{name} {version(name)}" for name in ("confluent-kafka", "faust-streaming")]
+print(", ".join([f"Python {platform.python_version()}", *there]), end="")
 """
 
 Say = Callable[[str], None]
@@ -90,16 +94,13 @@ def _git(*arguments: str) -> bytes:
 
 def _tests(cell: Cell, processes: int) -> list[str]:
     spread = ["-n", str(processes), "--dist", "loadfile"] if processes > 1 else []
-    return ["-q", *spread, "-k", ENGINES[cell.engine], *CONTRACT, ORDERS]
+    return ["-q", *spread, *ENGINES[cell.engine], *CONTRACT, ORDERS]
 
 
 def _require(cell: Cell) -> None:
     """Make sure that what the cell is named by is here at all."""
     if cell.kafka == "docker" and (why := containers.lacks(pull=True)):
         raise Missing(why)
-    if cell.engine == "faust" and not (ROOT / "tests" / "engines" / "faust_world.py").exists():
-        message = "no Faust engine"
-        raise Missing(message)
 
 
 @contextmanager

@@ -103,6 +103,10 @@ def native(workflow: str) -> list[str]:
     return [sys.executable, "-m", "minuet", "worker", workflow]
 
 
+def on_faust(workflow: str) -> list[str]:
+    return [sys.executable, "-m", "minuet.engines.faust", workflow]
+
+
 @pytest.fixture
 def place(minuet_kafka: Kafka, tmp_path: Path) -> Iterator[Place]:
     prefix = f"orders-{uuid4().hex[:8]}."  # whatever else is on that Kafka
@@ -129,3 +133,8 @@ def goes_through(place: Place, workers: list[list[str]]) -> None:
 
 def test_orders_end_to_end_native(place: Place) -> None:
     goes_through(place, [native(name) for name in WORKFLOWS])
+
+
+@pytest.mark.faust
+def test_orders_end_to_end_on_faust(place: Place) -> None:
+    goes_through(place, [on_faust(name) for name in WORKFLOWS])
