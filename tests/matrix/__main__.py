@@ -27,8 +27,8 @@ EXIT_INTERRUPTED = 130
 def main() -> int:
     """Run the cells that are left; 1 when one failed."""
     typed = _typed()
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this beside it
-        signal.signal(number, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this beside it
+        signal.signal(each, signal.default_int_handler)
     try:
         wanted = cells.chosen(typed.only)
     except ValueError as error:
