@@ -117,11 +117,15 @@ class OfTopic:
         return Taken(event, id, self._source, trace)
 
 
+def _refuse(word: str) -> None:
+    raise ValueError(word)  # NaN and the infinities, which JSON has not
+
+
 def _object(value: bytes) -> dict[str, Any]:
     if reason := cut_short(value):
         raise ContractError(reason)
     try:
-        found = json.loads(value)
+        found = json.loads(value, parse_constant=_refuse)
     except (ValueError, RecursionError):
         message = "the value is not JSON"
         raise ContractError(message) from None
