@@ -34,7 +34,7 @@ from minuet.publish.envelope import Envelope
 from minuet.publish.foreign import Find, in_registry
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
-from minuet.spec.model import ImportSpec
+from minuet.spec.model import Spec
 
 _HELP = """Put the events that a workflow imports onto its log, until Ctrl-C or SIGTERM.
 
@@ -77,8 +77,8 @@ def import_(  # noqa: PLR0913  (Typer wants a parameter for each option)
     set_up(log_format, verbose=verbose)
     loaded = projects.load(workflow, project)
     url = registry or configured(project_folder(project)).settings.imports_registry
-    place = connection(bootstrap, project)
-    importer = _importer(loaded, place, url)
+    find = _find(loaded.spec, url)
+    importer = _importer(loaded, connection(bootstrap, project), find)
 
     def ready(count: int) -> None:
         topics = ", ".join(importer.inlets)
@@ -94,13 +94,9 @@ def import_(  # noqa: PLR0913  (Typer wants a parameter for each option)
     raise typer.Exit(_EXIT_INTERRUPTED if heard == [signal.SIGINT] else 0)
 
 
-def _importer(workflow: Workflow, place: Connection, url: str) -> Importer:
+def _importer(workflow: Workflow, place: Connection, find: Find) -> Importer:
     """The importer of a workflow, once it is sure that it can read and write."""
     spec = workflow.spec
-    if not spec.imports:
-        message = f"{spec.name} imports nothing: say {spec.name}.imports(EVENT, ...) in its module"
-        raise UsageError(message)
-    find = _find(spec.imports, url)
     topics.check(place, spec)
     _check_sources(workflow, place)
     models = [workflow.models[each.type] for each in spec.imports]
@@ -119,9 +115,12 @@ def _importer(workflow: Workflow, place: Connection, url: str) -> Importer:
     return Importer(place, spec, inlets)
 
 
-def _find(imports: tuple[ImportSpec, ...], url: str) -> Find:
+def _find(spec: Spec, url: str) -> Find:
     """Where the schemas of Avro topics are; asked for only if there are such topics."""
-    avro = [each.topic for each in imports if each.topic and each.format == "avro"]
+    if not spec.imports:
+        message = f"{spec.name} imports nothing: say {spec.name}.imports(EVENT, ...) in its module"
+        raise UsageError(message)
+    avro = [each.topic for each in spec.imports if each.topic and each.format == "avro"]
     if not avro:
         return in_registry("http://localhost")  # never asked
     if not url:

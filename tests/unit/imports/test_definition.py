@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from minuet import Event, Request
 from minuet.description.asyncapi import asyncapi
 from minuet.description.difference import differences
+from minuet.description.picture import picture
+from minuet.description.svg import svg
 from minuet.errors import DefinitionError
 from minuet.simulation.series import scenario
 from minuet.spec.plain import as_plain, from_plain
@@ -90,8 +93,6 @@ def test_it_is_part_of_what_the_workflow_means() -> None:
     spec, other = goods().spec, goods(id="settlement").spec
     assert spec.version != other.version
     plain = as_plain(spec)
-    import json
-
     assert from_plain(json.dumps(plain), "here").imports == spec.imports
 
 
@@ -125,3 +126,10 @@ def test_a_simulation_sends_what_is_imported() -> None:
     workflow = goods()
     sent = {one.type for seed in range(20) for one in scenario(workflow, seed, 5, 5).letters}
     assert {"DelayHeard", "PaymentSettled"} <= sent
+
+
+def test_a_drawing_shows_where_it_comes_from() -> None:
+    drawn = svg(picture(goods().spec, "all", ()))
+    assert "shipping.events" in drawn
+    assert "bank.settlements" in drawn
+    assert "publish it" not in drawn
