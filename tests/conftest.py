@@ -18,7 +18,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell starte
 HERE = Path(__file__).parent
 # The files that take longest: runs of minutes, and then those of tests/integration.
 RUNS = ("failpoints", "one_broker", "three_nodes")
-LONGEST = ("tutorial", "compiled", "kill", "secure", "worker", "dev", "actions", "verify", "bench")
+FIRST = ("docker", "tutorial", "compiled", "kill", "secure")
+LONGEST = (*FIRST, "worker", "dev", "actions", "verify", "bench")
 OURS = ("MINUET_KAFKA_HOME", "MINUET_EXPLORE")  # which Kafka to start, and how many cases to try
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from minuet.action.compose import Person, compose
+from minuet.action.compose import compose
 from minuet.action.possible import decide
 from minuet.action.view import View
 from minuet.action.wish import Answer, Decision, Deed, Earlier, Refusal, Which, Wish
@@ -12,6 +12,7 @@ from minuet.contracts.codec import Codec
 from minuet.core.plan import Plan
 from minuet.errors import BrokerError
 from minuet.event.model import Event
+from minuet.event.person import Person
 from minuet.event.record import BY, Record
 from minuet.index import Index
 from minuet.inspection.history import History, Progress, fold, read, read_on

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from minuet.action.view import View, fold_headers
 from minuet.action.wish import Deed
 from minuet.contracts.codec import Codec
 from minuet.event.model import Event
+from minuet.event.person import Person
 from minuet.event.platform import SagaCancelled, StepResumed, StepSkipped
 from minuet.event.record import (
     DIGEST,
@@ -18,14 +17,6 @@ from minuet.event.record import (
     Headers,
     base_headers,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who acts, and why."""
-
-    by: str
-    why: str
 
 
 def compose(

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 
 from minuet.cli.person import person
 from minuet.engines.units import Units
+from minuet.event.person import Person
 from minuet.kafka.connection import Connection
 from minuet.operations.journal import Journal
-from minuet.rebuild import Asked, Person, ask, done, unblock
+from minuet.rebuild import Asked, ask, done, unblock
 from minuet.spec.model import Spec
 
 _LOOK_S = 0.3

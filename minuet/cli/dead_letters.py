@@ -17,11 +17,11 @@ from minuet.cli.letter_filters import (
     CategoryOption,
     ExceptionOption,
     Filters,
+    FromOption,
     HeaderOption,
     SagaOption,
-    SinceOption,
     StepOption,
-    UntilOption,
+    ToOption,
     WhereOption,
     asked,
 )
@@ -39,10 +39,10 @@ from minuet.spec import project as projects
 _LIST = """List dead letters, the youngest first: records that could not be handled.
 
 Those about which nothing is to be done any more are hidden: redriven, answered, discarded, or of \
-a saga that is over. --since and --until take a length of time (2h: not older than that) or a \
+a saga that is over. --from and --to take a length of time (2h: not older than that) or a \
 moment (2026-11-24T10:00:00Z).
 
-Example: minuet dead-letters list orders --step charge_payment --since 2h
+Example: minuet dead-letters list orders --step charge_payment --from 2h
 """
 _SHOW = """Show a dead letter: why it is one, where it came from, its headers and its bytes.
 
@@ -74,8 +74,8 @@ def list_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     category: CategoryOption = "",
     saga: SagaOption = "",
     exception: ExceptionOption = "",
-    since: SinceOption = "",
-    until: UntilOption = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     header: HeaderOption = None,
     where: WhereOption = "",
     every: Annotated[
@@ -87,10 +87,11 @@ def list_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     project: ProjectOption = None,
 ) -> None:
     """Print the youngest dead letters."""
-    filters = Filters(step, category, saga, exception, since, until, header, where)
+    filters = Filters(step, category, saga, exception, begin, end, header, where)
     order = asked(workflow, filters, bootstrap, project, limit)
     with progress_bar("reading dead letters", quiet=json) as bar:
         found = listed(order.desk, order.wanted, bar, every=every)
+    order.check_saga(found.total + found.hidden)
     if json:
         print_json({**_as_dict(found), "unread": order.unread_plain()})
         return

@@ -10,11 +10,11 @@ from minuet.cli.letter_filters import (
     CategoryOption,
     ExceptionOption,
     Filters,
+    FromOption,
     HeaderOption,
     SagaOption,
-    SinceOption,
     StepOption,
-    UntilOption,
+    ToOption,
     WhereOption,
     asked,
 )
@@ -30,7 +30,7 @@ A letter about which an incident is open is refused, since its saga would wait o
 
 Exit 1 when a letter was refused; the others are marked.
 
-Example: minuet dead-letters discard orders --category early --until 30d --why "test orders"
+Example: minuet dead-letters discard orders --category early --to 30d --why "test orders"
 """
 
 
@@ -41,8 +41,8 @@ def discard(  # noqa: PLR0913  (Typer wants a parameter for each option)
     category: CategoryOption = "",
     saga: SagaOption = "",
     exception: ExceptionOption = "",
-    since: SinceOption = "",
-    until: UntilOption = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     header: HeaderOption = None,
     where: WhereOption = "",
     by: ByOption = "",
@@ -53,12 +53,13 @@ def discard(  # noqa: PLR0913  (Typer wants a parameter for each option)
 ) -> None:
     """Look, ask, mark."""
     who = person(by, why)
-    filters = Filters(step, category, saga, exception, since, until, header, where)
+    filters = Filters(step, category, saga, exception, begin, end, header, where)
     order = asked(workflow, filters, bootstrap, project)
     must_be_asked(yes=yes, quiet=json)
     with progress_bar("reading letters and table", quiet=json) as bar:
         found = sort(order.desk, order.wanted, bar)
     refused = sum(found.waiting.values())
+    order.check_saga(len(found.may) + refused + found.settled)
     operation = ""
     if found.may:
         if not yes and not typer.confirm(f"discard {len(found.may):,} letters?", err=True):

@@ -20,11 +20,11 @@ from minuet.cli.letter_filters import (
     CategoryOption,
     ExceptionOption,
     Filters,
+    FromOption,
     HeaderOption,
     SagaOption,
-    SinceOption,
     StepOption,
-    UntilOption,
+    ToOption,
     WhereOption,
     asked,
 )
@@ -39,7 +39,7 @@ EXPORT = """Write dead letters into a file: their keys, values and headers, and 
 FILE ends in .jsonl (JSON lines, bytes in base64) or .avro (an object container). It is whole, or \
 not there; a file that is there is not replaced. What has become of the letters does not matter.
 
-Example: minuet dead-letters export orders letters.avro --since 7d
+Example: minuet dead-letters export orders letters.avro --from 7d
 """
 IMPORT = """Write the dead letters of a file to their topic; those that stand there are not doubled.
 
@@ -57,8 +57,8 @@ def export(  # noqa: PLR0913  (Typer wants a parameter for each option)
     category: CategoryOption = "",
     saga: SagaOption = "",
     exception: ExceptionOption = "",
-    since: SinceOption = "",
-    until: UntilOption = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     header: HeaderOption = None,
     where: WhereOption = "",
     bootstrap: BootstrapOption = "",
@@ -66,9 +66,10 @@ def export(  # noqa: PLR0913  (Typer wants a parameter for each option)
     project: ProjectOption = None,
 ) -> None:
     """Write the letters that are wanted."""
-    filters = Filters(step, category, saga, exception, since, until, header, where)
+    filters = Filters(step, category, saga, exception, begin, end, header, where)
     order = asked(workflow, filters, bootstrap, project)
     files.check_new(file)
+    order.check_saga()
     with progress_bar("reading dead letters", quiet=json) as bar:
         letters = each(order.desk.connection, order.loaded.spec, order.wanted, bar)
         count = files.write(file, letters)

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from minuet.action.compose import Person
 from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, print_json
@@ -19,11 +18,11 @@ from minuet.cli.letter_filters import (
     CategoryOption,
     ExceptionOption,
     Filters,
+    FromOption,
     HeaderOption,
     SagaOption,
-    SinceOption,
     StepOption,
-    UntilOption,
+    ToOption,
     WhereOption,
     asked,
 )
@@ -31,9 +30,11 @@ from minuet.cli.person import ByOption, YesOption, must_be_asked, person
 from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
 from minuet.errors import BrokerError
+from minuet.event.person import Person
 from minuet.operations.journal import Journal, Operation
 from minuet.redrive.choosing import Choice, choose
 from minuet.redrive.deeds import Tally, redrive
+from minuet.redrive.going_on import KIND, Unfinished, unfinished
 from minuet.redrive.trying import Trying
 
 HELP = """Take dead letters up again: the steps that gave up run again, under the same keys.
@@ -47,7 +48,7 @@ those with resources run on simulated ones with --simulated, and else it is unkn
 
 Each letter is one event on its saga's log, with who, why and the operation, under the id that \
 `minuet saga resume` has too: two operators at once make one retry of each. Ctrl-C loses nothing; \
-to go on, type the same again.
+to go on, type the same again. What was redriven before counts for --limit then.
 
 Exit 1 when Kafka did not take all of it.
 
@@ -64,8 +65,8 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     category: CategoryOption = "",
     saga: SagaOption = "",
     exception: ExceptionOption = "",
-    since: SinceOption = "",
-    until: UntilOption = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     header: HeaderOption = None,
     where: WhereOption = "",
     dry_run: Annotated[
@@ -89,15 +90,21 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
     project: ProjectOption = None,
 ) -> None:
     """Plan, ask, append, and print what came of it."""
-    filters = Filters(step, category, saga, exception, since, until, header, where)
+    filters = Filters(step, category, saga, exception, begin, end, header, where)
     order = asked(workflow, filters, bootstrap, project)
     who = None if dry_run else person(by, why)
     instead = ", or --dry-run to see what would be done"
     must_be_asked(yes=dry_run or yes, quiet=json, instead=instead)
-    choice, would = _chosen(order, limit, dry_run=dry_run, simulated=simulated, quiet=json)
-    told = plan_of(order, choice)
+    said = {**filters.said(), "limit": limit, "rate": rate}
+    before = _before(order, said, who, quiet=json)
+    left = limit - before.letters if before else limit
+    if before is not None and left <= 0:
+        return _used_up(order, before, quiet=json)
+    choice, would = _chosen(order, left, dry_run=dry_run, simulated=simulated, quiet=json)
+    order.check_saga(choice.found)
+    told = {**plan_of(order, choice), "before": before.letters if before else 0}
     if not json:
-        for line in (*_plan_lines(told), *_would_lines(would)):
+        for line in (*_before_lines(before, limit), *_plan_lines(told), *_would_lines(would)):
             typer.echo(line)
     if who is None or not choice.letters:
         if json:
@@ -105,8 +112,8 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
         return
     if not yes and not typer.confirm(f"redrive {len(choice.letters):,} letters?", err=True):
         raise typer.Exit(1)
-    said = {**filters.said(), "limit": limit, "rate": rate, "letters": len(choice.letters)}
-    operation, tally = _carry_out(order, choice, who, said, quiet=json)
+    said["letters"] = len(choice.letters)
+    operation, tally = _carry_out(order, choice, who, (said, before), quiet=json)
     if json:
         done = {"operation": operation.id, "result": _result(tally), "why": tally.stopped}
         print_json({**done, **tally.counts(), **told})
@@ -117,16 +124,48 @@ def redrive_letters(  # noqa: PLR0913  (Typer wants a parameter for each option)
         raise typer.Exit(INTERRUPTED if tally.stopped == "interrupted" else 1)
 
 
-def _carry_out(
-    order: Asked, choice: Choice, who: Person, said: dict[str, Any], *, quiet: bool
-) -> tuple[Operation, Tally]:
-    """Redrive between the two records of the operation."""
+def _before(
+    order: Asked, said: dict[str, Any], who: Person | None, *, quiet: bool
+) -> Unfinished | None:
+    """The operation that is gone on with: only where there is a limit is it one."""
+    if who is None or not said["limit"]:
+        return None
+    place, spec = order.desk.connection, order.loaded.spec
+    with progress_bar("looking for what was begun", quiet=quiet) as bar:
+        return unfinished(place, spec, said, who, bar)
+
+
+def _used_up(order: Asked, before: Unfinished, *, quiet: bool) -> None:
+    """It was killed after its last letter: nothing of it is left but to say that it ended."""
     journal = Journal(order.desk.connection, order.loaded.spec)
-    operation = journal.begin("redrive", who.by, who.why, said)
+    journal.end(before.operation, "done", {"before": before.letters})
+    if quiet:
+        done = {"operation": before.operation.id, "result": "done", "before": before.letters}
+        print_json({**done, "effective": 0})
+    else:
+        about = f"operation {before.operation.id[:8]} had redriven {before.letters:,} letters"
+        typer.echo(f"{about}, all of its --limit: it is done")
+
+
+def _before_lines(before: Unfinished | None, limit: int) -> Iterator[str]:
+    if before is not None:
+        about = f"{before.letters:,} of --limit {limit:,} letters are redriven"
+        yield f"goes on with operation {before.operation.id[:8]}: {about}"
+
+
+def _carry_out(
+    order: Asked, choice: Choice, who: Person, how: tuple[dict[str, Any], Unfinished | None],
+    *, quiet: bool,
+) -> tuple[Operation, Tally]:  # fmt: skip
+    """Redrive between the two records of the operation."""
+    said, before = how
+    journal = Journal(order.desk.connection, order.loaded.spec)
+    operation = before.operation if before else journal.begin(KIND, who.by, who.why, said)
+    earlier = {"before": before.letters} if before else {}
     with progress_bar("redriving", quiet=quiet) as bar:
         tally = redrive(order.desk, choice, operation, said["rate"], bar)
     with suppress(BrokerError):  # what was appended stands, and says which operation it was
-        journal.end(operation, _result(tally), tally.counts())
+        journal.end(operation, _result(tally), {**tally.counts(), **earlier})
     return operation, tally
 
 

@@ -11,13 +11,15 @@ from typing import Annotated
 import typer
 
 from minuet.cli.arguments import offer_sagas, offer_steps
-from minuet.cli.common import connection
+from minuet.cli.common import connection, index_of
 from minuet.cli.plain import plain
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
-from minuet.errors import ContractError, UnreadableValue, UsageError
+from minuet.errors import BrokerError, ContractError, MinuetError, UnreadableValue, UsageError
+from minuet.index import Index
+from minuet.inspection.history import read
 from minuet.inspection.letters import CATEGORIES as LETTER_CATEGORIES
-from minuet.inspection.letters import Letter, Wanted
+from minuet.inspection.letters import Letter, Wanted, each
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.spans import moment
 from minuet.redrive.choosing import Desk
@@ -36,8 +38,12 @@ SagaOption = Annotated[
 ExceptionOption = Annotated[
     str, typer.Option("--exception", metavar="TEXT", help="Only with this in the error's text.")
 ]
-SinceOption = Annotated[str, typer.Option("--since", help="Not older: 2h, or a moment.")]
-UntilOption = Annotated[str, typer.Option("--until", help="Older than that: 2h, or a moment.")]
+FromOption = Annotated[
+    str, typer.Option("--from", help="Not older: 2h, or a moment.", metavar="WHEN")
+]
+ToOption = Annotated[
+    str, typer.Option("--to", help="Older than that: 2h, or a moment.", metavar="WHEN")
+]
 HeaderOption = Annotated[
     list[str] | None,
     typer.Option("--header", metavar="NAME=VALUE", help="Only with this header; may be repeated."),
@@ -55,14 +61,15 @@ class Filters:
     category: str = ""
     saga: str = ""
     exception: str = ""
-    since: str = ""
-    until: str = ""
+    begin: str = ""
+    end: str = ""
     header: list[str] | None = None
     where: str = ""
 
     def said(self) -> dict[str, object]:
         """What was typed of it."""
-        return {name: value for name, value in vars(self).items() if value}
+        options = {"begin": "from", "end": "to"}
+        return {options.get(name, name): value for name, value in vars(self).items() if value}
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,29 @@ class Asked:
     loaded: Workflow
     desk: Desk
     wanted: Wanted
+    index: Index | None = None
     unread: dict[str, int] = field(default_factory=dict)
+
+    def check_saga(self, found: int = 0) -> None:
+        """Where nothing was found of a saga that was named: say so, or that there is no such saga.
+
+        Raises:
+            UsageError: the workflow has no such saga, and no dead letter of it.
+        """
+        saga, desk = self.wanted.saga, self.desk
+        if found or not saga:
+            return
+        of_it = each(desk.connection, desk.plan.spec, Wanted(saga=saga), lambda _done, _all: None)
+        if next(of_it, None) is not None:
+            return
+        try:
+            read(desk.connection, desk.plan, saga, index=self.index)
+        except (BrokerError, UsageError):
+            raise
+        except MinuetError as unknown:
+            message = f"--saga: {unknown}, and no dead letter is of it"
+            raise UsageError(message) from unknown
+        typer.echo(f"minuet: no dead letter is of saga {plain(saga)}", err=True)
 
     def unread_lines(self) -> Iterator[str]:
         """The same for people."""
@@ -98,11 +127,9 @@ def asked(
     """
     loaded = projects.load(workflow, project)
     check_names(loaded.spec, filters)
-    since, until = moment(filters.since, "--since"), moment(filters.until, "--until")
-    if since and until and since.ms >= until.ms:
-        message = (
-            f"--since {filters.since} is not before --until {filters.until}: no letter is both"
-        )
+    begin, end = moment(filters.begin, "--from"), moment(filters.end, "--to")
+    if begin and end and begin.ms >= end.ms:
+        message = f"--from {filters.begin} is not before --to {filters.end}: no letter is both"
         raise UsageError(message)
     headers = tuple(_header(text) for text in filters.header or ())
     wheres = Wheres(filters.where, loaded.models) if filters.where else None
@@ -124,10 +151,10 @@ def asked(
         return False
 
     wanted = Wanted(
-        filters.step, filters.category, filters.saga, since.ms if since else 0, limit,
-        filters.exception, headers, until.ms if until else 0, holds if wheres else None,
+        filters.step, filters.category, filters.saga, begin.ms if begin else 0, limit,
+        filters.exception, headers, end.ms if end else 0, holds if wheres else None,
     )  # fmt: skip
-    return Asked(loaded, desk, wanted, unread)
+    return Asked(loaded, desk, wanted, index_of(project), unread)
 
 
 def check_names(spec: Spec, filters: Filters) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from minuet.action.compose import Person
 from minuet.errors import UsageError
+from minuet.event.person import Person
 
 WhyOption = Annotated[str, typer.Option("--why", help="The reason; it stands in the log.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who decided; else the system's user.")]

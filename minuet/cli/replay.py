@@ -29,7 +29,7 @@ a worker runs what then is due. What is on the log already changes nothing. With
 that are not what the log says are made anew. --into HOST:PORT appends on another cluster.
 
 --into shadow runs the sagas once more on topics of its own, without effects, and says which of \
-them ended otherwise.
+them ended otherwise. With --shadow NAME workers serve it: `minuet worker orders --shadow NAME`.
 
 For a file, --saga, --event, --where and --limit choose records. For a log they choose sagas, and \
 so does --from: a saga that has such a record is replayed whole, up to --to.
@@ -92,6 +92,9 @@ def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
         bool, typer.Option("--simulated", help="In a shadow: steps on simulated resources.")
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the topics of a shadow.")] = False,
+    shadow: Annotated[
+        str, typer.Option("--shadow", metavar="NAME", help="One that `minuet worker` serves.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     bootstrap: BootstrapOption = "",
     json: JsonOption = False,
@@ -101,7 +104,7 @@ def replay(  # noqa: PLR0913  (Typer wants a parameter for each option)
     wish = Wish(
         workflow, into, begin, end, tuple(saga or ()), tuple(event or ()), where, source, rate,
         limit, login, apply, beside_workers, by, why, dry_run, simulated, keep,
-        yes, bootstrap, json, project,
+        shadow, yes, bootstrap, json, project,
     )  # fmt: skip
     loaded = projects.load(workflow, project)
     kind = kind_of(into, "--into")

@@ -17,13 +17,13 @@ from minuet.cli.verify import progress_bar
 from minuet.core.plan import compile_plan
 from minuet.engines.units import Units
 from minuet.errors import BrokerError, UsageError
+from minuet.event.person import Person
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.spans import span
 from minuet.kafka.writer import Writer
 from minuet.operations.journal import Journal, Operation
-from minuet.rebuild import Person
 from minuet.replay.into_log import SETTINGS, Appending, Prefixes, check_partitions
 from minuet.replay.old_table import check_table
 from minuet.replay.outlook import Choice, Outlook, find_places, outlook

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import typer
@@ -16,26 +16,29 @@ from minuet.cli.common import print_json
 from minuet.cli.outside import from_outside
 from minuet.cli.plain import plain, short
 from minuet.cli.replay_choice import chosen
+from minuet.cli.replay_watch import Watch, check_served, served, worked
 from minuet.cli.replay_wish import Wish, source_of
 from minuet.cli.replayed import untold_lines
 from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
-from minuet.engines.loop import Loop
-from minuet.engines.worker import Assignment, run
+from minuet.engines.worker import Assignment
 from minuet.errors import MinuetError
 from minuet.event.record import TYPE
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
-from minuet.kafka.following import follow
-from minuet.kafka.kept import Kept, kept_of
+from minuet.kafka.kept import Kept
 from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.spans import span
 from minuet.kafka.writer import Writer
+from minuet.rehearsal.archive import Archive
+from minuet.rehearsal.wire import raw_of
 from minuet.replay import fates
 from minuet.replay.fates import Fates
 from minuet.replay.into_log import SETTINGS, Appending, Known, Prefixes, check_partitions
+from minuet.replay.outlook import Choice
 from minuet.replay.shadow import Recorded, shadow_of
-from minuet.replay.sources import Source, SourceSchemas
+from minuet.replay.sources import LogSource, Source, SourceSchemas
 from minuet.replay.stopping import Stopping
 from minuet.spec.assemble import Workflow
 
@@ -47,7 +50,7 @@ _SHOWN_MOST = 10
 class _Past:
     """What was recorded: all of it to answer from, what came from outside, and how it ended."""
 
-    recorded: Recorded
+    archive: Archive
     given: list[Kept]
     fates: Fates
 
@@ -55,31 +58,43 @@ class _Past:
 def into_shadow(wish: Wish, workflow: Workflow) -> int:
     """Plan, ask, run it, and compare; return the exit code."""
     spec = workflow.spec
-    place = wish.place()
     if wish.simulated:
         workflow.check_form("simulated")
     asked = source_of(wish, spec)
     check_partitions(asked, spec.partitions, spec.name)
-    with Stopping().heard() as stopping:
-        choice = chosen(wish, workflow, asked, stopping)
-        source = asked.from_beginning()
-        past = _past(wish, workflow, source, stopping.until(choice.of(source.records())))
-        if stopping.code:
-            return _end(wish, {"stopped": "interrupted"}, stopping.code)
+    with Archive() as archive:
+        with Stopping().heard() as stopping:
+            choice = chosen(wish, workflow, asked, stopping)
+            source = asked.from_beginning()
+            records = stopping.until(choice.of(source.records()))
+            past = _past(wish, workflow, archive, source, records)
+            if stopping.code:
+                return _end(wish, {"stopped": "interrupted"}, stopping.code)
+        return _planned(wish, workflow, (choice, source, past))
+
+
+def _planned(wish: Wish, workflow: Workflow, found: tuple[Choice, Source, _Past]) -> int:
+    choice, source, past = found
+    place = wish.place()
     plan = {**_plan(workflow, source, past), "untold": choice.untold}
     for line in _plan_lines(plan, wish):
         typer.echo(line, err=wish.json or not wish.dry_run)
     if wish.dry_run or not past.given:
         return _end(wish, {"plan": plan, "stopped": ""}, 0)
+    codec = Codec(workflow.models.values(), SourceSchemas(source))
+    recorded = Recorded(workflow.spec, codec, past.archive.records)
+    name = wish.shadow or uuid4().hex[:6]
+    shadow = shadow_of(workflow, name, None if wish.simulated else recorded)
+    if wish.shadow:
+        check_served(shadow, place, name)
     if not wish.agreed(f"Run {plan['sagas']:,} sagas in a shadow?"):
         return _end(wish, {"plan": plan, "stopped": "not wanted"}, 1)
-    shadow = shadow_of(workflow, uuid4().hex[:6], None if wish.simulated else past.recorded)
     try:
         topics.apply(place, topics.plan(shadow.spec))
         return _run(wish, (place, shadow, source, past), plan)
     finally:
-        if not wish.keep:
-            topics.delete(place, shadow.spec)
+        if not wish.kept:
+            topics.delete(place, shadow.spec, schemas=True)
 
 
 def _run(
@@ -89,7 +104,7 @@ def _run(
     began = monotonic()
     writer = Writer(place, shadow.spec.log_topic, **SETTINGS)
     prefixes = Prefixes(source, TopicRegistry(place, shadow.spec.schema_topic))
-    appending = Appending(Known(), prefixes, writer, wish.rate)
+    appending = Appending(_known(wish, place, shadow), prefixes, writer, wish.rate)
     with Stopping().heard() as stopping:
         appending.run(iter(past.given), stopping, len(past.given), lambda _done, _of: None)
     if appending.tally.failed:
@@ -98,78 +113,47 @@ def _run(
         return _end(wish, {"plan": plan, "stopped": "interrupted"}, stopping.code)
     there = Fates(compile_plan(shadow.spec))
     waited = {(each.key or b"").decode() for each in past.given}
-    assignment = Assignment(form="simulated" if wish.simulated else "real")
     with progress_bar("running", quiet=wish.json) as show:
-        heard = asyncio.run(_worked(shadow, place, assignment, _Watch(there, waited, show)))
+        watch = Watch(there, waited, show)
+        if wish.shadow:
+            heard = served(shadow, place, watch)
+        else:
+            assignment = Assignment(form="simulated" if wish.simulated else "real")
+            heard = asyncio.run(worked(shadow, place, assignment, watch))
     stopped = "interrupted" if heard else "stalled" if waited else ""
     counts, differ = fates.compare(past.fates, there, waited, stopped)
     result = {
-        "plan": plan, "shadow": shadow.spec.name, "kept": wish.keep, **counts,
+        "plan": plan, "shadow": shadow.spec.group, "kept": wish.kept, **counts,
         "differ": fates.plain(differ), "seconds": round(monotonic() - began, 3),
         "stopped": stopped,
     }  # fmt: skip
     if not wish.json:
-        for line in _report(result, counts):
+        for line in _report(shadow.spec.name, result, counts):
             typer.echo(line)
     return _end(wish, result, 130 if heard else int(bool(stopped)))
 
 
-@dataclass
-class _Watch:
-    """Follows a shadow until nothing is due in it."""
-
-    there: Fates
-    waited: set[str]
-    show: Any
-
-    def until_rest(self, place: Connection, topic: str, partitions: int) -> Iterator[bool]:
-        """Whether all rests, after each look."""
-        heard, all = monotonic(), len(self.waited)
-        for messages in follow(place, topic, dict.fromkeys(range(partitions), 0)):
-            if messages:
-                heard = monotonic()
-            for message in messages:
-                saga = self.there.take(kept_of(message))
-                if saga and self.there.of[saga].rests:
-                    self.waited.discard(saga)
-                elif saga:
-                    self.waited.add(saga)
-            self.show(all - len(self.waited), all)
-            yield not self.waited or monotonic() - heard > _STALLED_S
+def _known(wish: Wish, place: Connection, shadow: Workflow) -> Known:
+    """What the shadow has; one of a name may have sagas already."""
+    known = Known()
+    if wish.shadow:
+        asked = span(place, shadow.spec.log_topic)
+        for record in LogSource(place, shadow.spec, asked, shadow.spec.partitions).records():
+            known.is_new(record)
+    return known
 
 
-async def _worked(
-    shadow: Workflow, place: Connection, assignment: Assignment, watch: _Watch
-) -> bool:
-    """Run a worker until all rests; whether it was interrupted."""
-    tasks: list[asyncio.Task[None]] = []
-
-    async def look(loop: Loop) -> None:
-        spec = shadow.spec
-        looks = watch.until_rest(place, spec.log_topic, spec.partitions)
-        while not await asyncio.to_thread(next, looks):
-            pass
-        cast(Any, looks).close()
-        await loop.stop()
-
-    def ready(loop: Loop) -> None:
-        tasks.append(asyncio.ensure_future(look(loop)))
-
-    heard = await run(shadow, place, assignment, ready=ready)
-    for task in tasks:
-        task.cancel()
-    return heard is not None
-
-
-def _past(wish: Wish, workflow: Workflow, source: Source, records: Iterator[Kept]) -> _Past:
-    codec = Codec(workflow.models.values(), SourceSchemas(source))
-    past = _Past(Recorded(codec.decode), [], Fates(compile_plan(workflow.spec)))
+def _past(
+    wish: Wish, workflow: Workflow, archive: Archive, source: Source, records: Iterator[Kept]
+) -> _Past:
+    past = _Past(archive, [], Fates(compile_plan(workflow.spec)))
     outside = {name.encode() for name in from_outside(workflow)}
     with progress_bar("looking", quiet=wish.json) as show:
         for number, record in enumerate(records):
             if number % 2_000 == 0:
                 show(number, source.most)
-            past.recorded.take(record)
+            if record.key:
+                archive.take(record.key, raw_of(record))
             if past.fates.take(record) and record.header(TYPE) in outside:
                 past.given.append(record)
     return past
@@ -199,7 +183,7 @@ def _plan_lines(plan: dict[str, Any], wish: Wish) -> Iterator[str]:
     yield "  no effect can run"
 
 
-def _report(result: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
+def _report(name: str, result: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
     for one in result["differ"][:_SHOWN_MOST]:
         changed = [*(f"+{each}" for each in one["more"]), *(f"-{each}" for each in one["less"])]
         why = f": {short(one['why'])}" if one["why"] else ""
@@ -213,7 +197,8 @@ def _report(result: dict[str, Any], counts: Counter[str]) -> Iterator[str]:
         f"{counts['unknown']:,} are unknown ({result['seconds']:.1f} s)"
     )
     if result["kept"]:
-        yield f"its topics are kept: {result['shadow']}.…"
+        prefix = result["shadow"].removesuffix(name)
+        yield f"its topics are kept: look at it as at any other, with --prefix {prefix}"
 
 
 def _end(wish: Wish, result: dict[str, Any], code: int) -> int:

@@ -83,6 +83,7 @@ class Wish:
     dry_run: bool
     simulated: bool
     keep: bool
+    shadow: str
     yes: bool
     bootstrap: str
     json: bool
@@ -115,11 +116,22 @@ class Wish:
             ("--beside-workers", self.beside_workers, log, "it lets a log be appended to"),
             ("--simulated", self.simulated, into is Kind.SHADOW, "it is of a shadow"),
             ("--keep", self.keep, into is Kind.SHADOW, "it is of a shadow"),
+            ("--shadow", self.shadow, into is Kind.SHADOW, "it is of a shadow"),
         ):
             if given and not fits:
                 place = f"--into {self.into}{' without --source' if rows else ''}"
                 message = f"{option} does not go with {place}: {means}"
                 raise UsageError(message)
+
+        if self.shadow and (self.simulated or self.source):
+            option = "--simulated" if self.simulated else "--source"
+            message = f"{option} does not go with --shadow: its workers are told how they answer"
+            raise UsageError(message)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the topics of a shadow are: those that others serve are not ours to delete."""
+        return self.keep or bool(self.shadow)
 
     def agreed(self, question: str, stopping: Stopping | None = None) -> bool:
         """Ask; with --yes it is answered. A signal that `stopping` hears meanwhile is a no."""

@@ -14,7 +14,8 @@ HELP = """Serve a shop on this machine, until Ctrl-C or SIGTERM: stock, fraud, p
 
 `orders` and `refunds` reach it by the real form of their resources. What goes wrong is set here, \
 or while it runs, by PATCH /switches. GET /ledger?workflow=orders is what it did; \
-`minuet verify orders --ledger URL` holds that against the log.
+`minuet verify orders --ledger URL` holds that against the log. There is no login: whoever reaches \
+--host may set and read all of it.
 
 Exit 0 after SIGTERM, 130 after Ctrl-C.
 
@@ -27,6 +28,7 @@ _EXIT_INTERRUPTED = 130
 
 def shop(  # noqa: PLR0913  (Typer wants a parameter for each option)
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any.")] = 8099,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     latency_ms: Annotated[int, typer.Option("--latency-ms", min=0, help="Of each call.")] = 0,
     failure: Annotated[
         float, typer.Option("--failure", min=0, max=1, help="Share of calls that fail.")
@@ -62,8 +64,8 @@ def shop(  # noqa: PLR0913  (Typer wants a parameter for each option)
     file = ledger or project_folder(project) / ".minuet" / "shop.sqlite"
     file.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # dropped answers are no errors here
-    listener = listen("127.0.0.1", port)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener = listen(host, port)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
     if parent:
         leave_with(parent)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -26,6 +27,7 @@ from minuet.cli.logs import LogFormat, set_up
 from minuet.cli.processes import leave_with
 from minuet.cli.worker_many import run_many
 from minuet.cli.worker_one import Wish, run_one
+from minuet.cli.worker_shadow import Served
 from minuet.engines.crash_memory import CrashMemory
 from minuet.engines.worker import FAILPOINTS, Assignment, part_of
 from minuet.errors import UsageError
@@ -50,10 +52,16 @@ often, or the workflow breaks a rule of `minuet lint`, 2 when something is set w
 With --guarantee transactional what it writes goes into Kafka transactions: nothing stands on the \
 log of a worker that has lost its partitions. It is slower, and readers wait for it.
 
+With --shadow it serves a shadow: topics and a group of its own (shadow-NAME.…), and no effects. \
+Steps with resources say what they said on the log, as it is when the worker starts; with \
+--simulated they run on their simulated resources. `minuet replay --into shadow --shadow NAME` \
+gives it sagas.
+
 \b
 Examples:
   minuet worker orders --simulated --processes 2 --http 9100
   minuet worker orders --guarantee transactional
+  minuet worker orders --shadow friday --ensure-topics --processes 3
 """
 
 _LOG = logging.getLogger("minuet.worker")
@@ -98,6 +106,9 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Resources in their simulated form.")
     ] = False,
+    shadow: Annotated[
+        str, typer.Option("--shadow", metavar="NAME", help="Serve a shadow, without effects.")
+    ] = "",
     ensure_topics: Annotated[
         bool, typer.Option("--ensure-topics", help="First make topics that are missing.")
     ] = False,
@@ -138,6 +149,9 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         from minuet.cli.lint import check_rules  # only now: it takes 0.1 s of each start
 
         check_rules(loaded, project_folder(project))
+    kafka = connection(bootstrap, project)
+    served = Served(loaded, shadow, kafka, simulated=simulated, quiet=json) if shadow else None
+    loaded = served.workflow if served else loaded
     assignment = Assignment(
         only=_names(only, more),
         group=group,
@@ -149,14 +163,15 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         failpoints=_failpoints() if parent else None,
     )
     address = None if http is None else (http_host, http)
-    wish = Wish(loaded, connection(bootstrap, project), assignment, json, address)
+    wish = Wish(loaded, kafka, assignment, json, address, shadow)
     _check(wish, ensure_topics=ensure_topics)
     if processes is not None:
         if parent:
             leave_with(parent)
         logs = ["--log-format", log_format.value, *(["--verbose"] if verbose else [])]
         raise typer.Exit(run_many(wish, processes, logs=logs, project=project))
-    raise typer.Exit(asyncio.run(run_one(wish, parent)))
+    with served or nullcontext():
+        raise typer.Exit(asyncio.run(run_one(wish, parent)))
 
 
 def _state(typed: str, project: Path, group: str) -> Path | None:

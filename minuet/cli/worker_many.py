@@ -70,6 +70,7 @@ def _command(wish: Wish, number: int, logs: Sequence[str], project: Path | None)
     command += ["--in-flight", str(assignment.options.in_flight), *logs]
     command += ["--guarantee", assignment.options.guarantee]
     command += ["--group", assignment.group] if assignment.group else []
+    command += ["--shadow", wish.shadow] if wish.shadow else []
     command += ["--project", str(project)] if project else []
     command += ["--state", str(assignment.state.parent) if assignment.state else "none"]
     if wish.http is not None:

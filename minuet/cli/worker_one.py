@@ -32,13 +32,23 @@ _PATIENCE_S = 10.0  # without a partition, after which a worker says that it has
 
 @dataclass(frozen=True)
 class Wish:
-    """What was typed; `http` is where health and metrics are served: host and port."""
+    """What was typed; `http` is where health and metrics are served: host and port.
+
+    `shadow` is the name of the shadow that is served, if one is.
+    """
 
     workflow: Workflow
     connection: Connection
     assignment: Assignment
     json: bool
     http: tuple[str, int] | None = None
+    shadow: str = ""
+
+    @property
+    def form(self) -> str:
+        """What steps with resources run on."""
+        real = self.assignment.form == "real"
+        return "recorded" if self.shadow and real else self.assignment.form
 
     def say(self, state: str, text: str, **more: Any) -> None:
         """One line on standard output: for people, or as JSON."""
@@ -100,9 +110,10 @@ async def _announce(wish: Wish, standing: Standing) -> None:
             wish.say("waiting", "has no partition yet; other workers of its group have them all")
     part = part_of(wish.workflow, wish.assignment)
     does = sorted([*part.steps, *(["coordinator"] if part.coordinates else [])])
+    kind = "answers, no resources" if wish.form == "recorded" else "resources"
     text = (
         f"ready, group {part.group}, {len(loop.parts)} of {wish.workflow.spec.partitions} "
-        f"partitions, {wish.assignment.form} resources, Kafka at {wish.connection.bootstrap}"
+        f"partitions, {wish.form} {kind}, Kafka at {wish.connection.bootstrap}"
     )
     if standing.address:
         text += f", health at http://{standing.address}"
@@ -110,7 +121,7 @@ async def _announce(wish: Wish, standing: Standing) -> None:
         text += f"; only {', '.join(does)}"
     wish.say(
         "ready", text, group=part.group, partitions=sorted(loop.parts), does=does,
-        http=standing.address, form=wish.assignment.form, log=wish.workflow.spec.log_topic,
+        http=standing.address, form=wish.form, log=wish.workflow.spec.log_topic,
         bootstrap=wish.connection.bootstrap,
     )  # fmt: skip
     if loop.coordinates and wish.workflow.spec.imports:

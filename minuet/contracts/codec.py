@@ -155,6 +155,11 @@ class Codec:
         """
         return self._form(event_type, ContractError).model
 
+    def newest(self, event_type: str) -> bytes:
+        """Return the header that names the schema this type is written in; empty if unknown."""
+        form = self._by_name.get(event_type)
+        return form.header if form is not None else b""
+
     def fields(self, event_type: str) -> tuple[str, ...]:
         """Return the names of an event type's fields, in the order written.
 

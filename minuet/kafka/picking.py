@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.reading import drain, partitions
+from minuet.kafka.reading import bounds, drain, partitions, refuse_silence
 
 Place = tuple[int, int]  # partition, offset
 NEAR = 50  # records between two wanted ones that are read over: to go there anew takes 1 to 3 ms
@@ -22,6 +22,7 @@ _CONSUMER = {
     "queued.min.messages": 1,
     "queued.max.messages.kbytes": 4_096,
     "fetch.queue.backoff.ms": 0,
+    "enable.partition.eof": True,  # the last offsets may be no records, but marks of transactions
 }
 
 
@@ -40,7 +41,7 @@ def pick(
         numbers: of its partitions, for who knows them; else they are asked for.
 
     Raises:
-        BrokerError: the broker cannot be reached.
+        BrokerError: the broker cannot be reached, or sends nothing more.
         UsageError: there is no such topic.
     """
     known = set(partitions(connection, topic) if numbers is None else numbers)
@@ -81,26 +82,33 @@ def since(connection: Connection, topic: str, time_ms: int) -> dict[int, int]:
 def _of(
     connection: Connection, consumer: Consumer, place: tuple[str, int], offsets: Sequence[int]
 ) -> Iterator[Message]:
-    """The records of a partition at these offsets, which rise."""
-    try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=REACH_S)
-    except KafkaException as failure:
-        raise connection.error(failure) from failure
-    # reading beyond the ends of a partition would wait for ever
+    """The records of a partition at these offsets, which rise; it waits while records come."""
+    low, high = bounds(connection, consumer, *place)
     wanted = deque(offset for offset in offsets if low <= offset < high)
     at, heard = -1, monotonic()
-    while wanted and monotonic() - heard < REACH_S:
+    while wanted:
         if at < 0 or wanted[0] - at > NEAR:
-            at, heard = wanted[0], monotonic()
+            at = wanted[0]
             consumer.assign([TopicPartition(*place, at)])
         for message in drain(consumer, 0.2):
-            if (error := message.error()) is not None and not error.retriable():
-                raise connection.error(error)
-            offset = message.offset()
-            if error is None and offset is not None:
-                at, heard = offset + 1, monotonic()
-                while wanted and wanted[0] < offset:
-                    wanted.popleft()  # compacted away
-                if wanted and wanted[0] == offset:
-                    wanted.popleft()
+            read_to = _read_to(connection, message)
+            if read_to > at or message.error() is None:
+                at, heard = read_to, monotonic()
+            while wanted and wanted[0] < read_to:
+                offset = wanted.popleft()  # one passed over was compacted away, or is no record
+                if message.error() is None and offset == read_to - 1:
                     yield message
+        if wanted:
+            refuse_silence(connection, place[0], heard)
+
+
+def _read_to(connection: Connection, message: Message) -> int:
+    """Up to where a partition is read with this message, which may say that it ends here."""
+    error, offset = message.error(), message.offset() or 0
+    if error is None:
+        return offset + 1
+    if error.code() == KafkaError._PARTITION_EOF:
+        return offset
+    if not error.retriable():
+        raise connection.error(error)
+    return -1

@@ -94,17 +94,33 @@ def snapshot(
             messages = drain(consumer, 0.2)
             if messages:
                 heard = monotonic()
-            elif monotonic() - heard > _STALLED_S:
-                text = f"{connection.name}: topic {topic} sent nothing for {_STALLED_S:.0f} s"
-                raise BrokerError(text)
-            elif (why := connection.reason(heard)) and monotonic() - heard > _TROUBLED_S:
-                text = f"{connection.name}: topic {topic} sends nothing more: {why}"
-                raise BrokerError(text)
+            else:
+                refuse_silence(connection, topic, heard)
             for message in messages:
                 if _before_end(connection, message, ends):
                     yield message
     finally:
         consumer.close()
+
+
+def refuse_silence(connection: Connection, topic: str, heard: float) -> None:
+    """Give up, and say so, when a broker has sent nothing for long.
+
+    Args:
+        connection: where it is.
+        topic: what is read.
+        heard: when something last came, of the monotonic clock.
+
+    Raises:
+        BrokerError: it is so.
+    """
+    silent = monotonic() - heard
+    if silent > _STALLED_S:
+        text = f"{connection.name}: topic {topic} sent nothing for {_STALLED_S:.0f} s"
+        raise BrokerError(text)
+    if (why := connection.reason(heard)) and silent > _TROUBLED_S:
+        text = f"{connection.name}: topic {topic} sends nothing more: {why}"
+        raise BrokerError(text)
 
 
 def drain(consumer: Consumer, wait_s: float) -> list[Message]:

@@ -57,7 +57,7 @@ def moment(text: str, option: str, now_ms: int | None = None) -> Moment | None:
 
     Args:
         text: that was typed; nothing is None.
-        option: for the message, as `--since`.
+        option: for the message, as `--from`.
         now_ms: ms since 1970; else now.
 
     Raises:

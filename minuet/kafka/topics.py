@@ -125,14 +125,17 @@ def apply(connection: Connection, plans: Sequence[TopicPlan]) -> list[Difference
     return todo
 
 
-def delete(connection: Connection, spec: Spec) -> None:
-    """Delete a workflow's topics that are there, and all that stands on them; not the schemas.
+def delete(connection: Connection, spec: Spec, *, schemas: bool = False) -> None:
+    """Delete a workflow's topics that are there, and all that stands on them.
+
+    The schemas stay, which workflows share, but where they are said to go as well.
 
     Raises:
         BrokerError: the broker cannot be reached, or refuses.
     """
     there = connection.reach().topics
-    names = [p.name for p in plan(spec) if p.name in there and p.name != spec.schema_topic]
+    kept = "" if schemas else spec.schema_topic
+    names = [p.name for p in plan(spec) if p.name in there and p.name != kept]
     if not names:
         return
     admin = connection.admin()

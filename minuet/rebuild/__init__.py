@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from minuet.core.row import BLANK, is_blank, peek
 from minuet.errors import BrokerError, MinuetError, UsageError
+from minuet.event.person import Person
 from minuet.event.rebuild import SAGAS_MOST, Rebuild, headers_of
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
@@ -22,17 +23,9 @@ from minuet.kafka.reading import snapshot
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.spec.model import Spec
 
-__all__ = ["Asked", "Person", "ask", "beyond", "done", "unblock", "unknown"]
+__all__ = ["Asked", "ask", "beyond", "done", "unblock", "unknown"]
 
 _ACK_MS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who asks, and why."""
-
-    by: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

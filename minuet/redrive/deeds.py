@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from minuet.action.compose import Person, compose
+from minuet.action.compose import compose
 from minuet.core.fold import fold
 from minuet.core.state import COUNTS, State
 from minuet.errors import BrokerError
+from minuet.event.person import Person
 from minuet.event.record import LETTER, OPERATION, Record, UnreadableHeaders
 from minuet.kafka.reading import record_of, snapshot
 from minuet.kafka.writer import BY_KEY, Place, WriteError, Writer

@@ -12,6 +12,7 @@ from minuet.engines.compose import Composer
 from minuet.errors import UnreadableValue
 from minuet.event.platform import PLATFORM_EVENTS
 from minuet.event.record import SCHEMA, Record
+from minuet.rehearsal.contents import Contents
 from minuet.rehearsal.course import Course
 from minuet.rehearsal.recording import Recording, outcome
 from minuet.rehearsal.sayings import Sayings
@@ -101,12 +102,12 @@ class Rehearsal:
         outside = [name for name, step in candidate.steps.items() if step.resources]
         self._steps = Steps(candidate, codec, outside if simulated == "all" else ())
         self._instead = Steps(candidate, codec, outside) if simulated == "unknown" else None
-        self._codec = codec
+        self._codec, self._contents = codec, Contents(codec)
         self._composer = Composer(candidate.spec, codec, lambda: 0)
 
     def compare(self, records: Sequence[Record]) -> Compared | None:
         """Rehearse a saga; None for one whose begin event is not among its records."""
-        recording = Recording(self.plan, records)
+        recording = Recording(self.plan, records, self._contents)
         if not recording.began:
             return None
         sayings = Sayings(self._steps, self._composer, self._instead)

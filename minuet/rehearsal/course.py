@@ -13,11 +13,11 @@ from minuet.core.due import FOREVER, Slot, deadlines, pending
 from minuet.core.fold import fold
 from minuet.core.plan import Plan, Role
 from minuet.core.state import Entry, State
-from minuet.event.ids import answer_id
+from minuet.event.ids import answer_id, attempt_id
 from minuet.event.model import Event
 from minuet.event.platform import PLATFORM_EVENTS
-from minuet.event.record import BY, CAUSES, ID, LATE, REJECTS, SLOT, Record, parse
-from minuet.rehearsal.recording import Recording, inputs_of
+from minuet.event.record import ATTEMPT, BY, CAUSES, ID, LATE, REJECTS, SLOT, Record, parse
+from minuet.rehearsal.recording import GAVE_UP, Recording
 from minuet.rehearsal.sayings import GivesUp, Sayings
 from minuet.rehearsal.trying import Unknown
 
@@ -113,7 +113,7 @@ class Course:
             self._feed(record) if slot.in_doubt else self._drop(record)
         elif self._sayings.runs(slot.step.name):
             self._again(slot, record)
-        elif self._equal(slot) and self._may_say(slot, record):
+        elif self.recording.is_equal(slot) and self._may_say(slot, record):
             self._feed(record, late=slot.in_doubt and not self.recording.failing[self._place])
         else:
             self._drop(record)
@@ -132,19 +132,21 @@ class Course:
             return
         inputs = self.recording.inputs.get(self._place)
         for slot in self._pending().values():
-            is_it = inputs and inputs_of(slot.step.name, slot.causes) == inputs
+            is_it = inputs and self.recording.inputs_of(slot) == inputs
             if is_it and not self._sayings.runs(slot.step.name) and self._may_say(slot, record):
                 self._feed_anew(record, self._for_slot(slot, record))
                 return
         self._drop(record)
 
     def _for_slot(self, slot: Slot, record: Record) -> Record:
-        """A recorded answer as that of another slot of the same step with equal inputs."""
-        headers = {
-            **record.headers, SLOT: slot.id.encode(),
-            ID: answer_id(slot.id, record.type).encode(),
-            CAUSES: ",".join(cause.id for cause in slot.causes).encode(),
-        }  # fmt: skip
+        """A recorded answer, or giving up, as of another slot of the step with equal inputs."""
+        headers = {**record.headers, SLOT: slot.id.encode()}
+        if record.type == GAVE_UP:
+            identity = attempt_id(slot.id, GAVE_UP, record.number(ATTEMPT))
+        else:
+            identity = answer_id(slot.id, record.type)
+            headers[CAUSES] = ",".join(cause.id for cause in slot.causes).encode()
+        headers[ID] = identity.encode()
         return parse(record.key.encode(), record.value, headers.items(), 0, record.time)
 
     def _again(self, slot: Slot, record: Record) -> None:
@@ -154,7 +156,7 @@ class Course:
             said = self.recording.answers.get(slot.id)
             answer = self._sayings.result(slot, self.state, result, self._now)
             same = said is not None and (said.type, said.digest) == (answer.type, answer.digest)
-            if same and self._equal(slot):
+            if same and self.recording.is_equal(slot):
                 self._feed(record, late=slot.in_doubt and not self.recording.failing[self._place])
             else:
                 self._feed_anew(record, answer)
@@ -244,11 +246,11 @@ class Course:
         recording = self.recording
         if self._is_ahead(slot.id):
             return True
-        if slot.id in recording.open_slots and self._equal(slot):
+        if slot.id in recording.open_slots and self.recording.is_equal(slot):
             return True
         if self._sayings.runs(slot.step.name):
             return False
-        inputs = inputs_of(slot.step.name, slot.causes)
+        inputs = recording.inputs_of(slot)
         return recording.last_with.get(inputs, -1) > self._place
 
     def _let_time_pass(self, until: int | None) -> None:
@@ -304,10 +306,6 @@ class Course:
 
     def _pending(self) -> dict[str, Slot]:
         return {slot.id: slot for slot in pending(self.plan, self.state)}
-
-    def _equal(self, slot: Slot) -> bool:
-        digests = self.recording.digests
-        return all(digests.get(cause.id) == cause.digest for cause in slot.causes)
 
     def _feed(self, record: Record, *, late: bool = False) -> None:
         """Fold a record as it was."""

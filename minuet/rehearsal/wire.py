@@ -9,6 +9,7 @@ import marshal
 from typing import IO, Any
 
 from minuet.event.record import Record, UnreadableHeaders, parse
+from minuet.kafka.kept import Kept
 
 Raw = tuple[int, int, bytes | None, list[tuple[str, bytes | None]]]
 """A record: its offset, its time, its value and its headers."""
@@ -17,6 +18,11 @@ Saga = tuple[bytes, list[Raw]]
 """A key, and its records in their order."""
 
 _LENGTH = 8
+
+
+def raw_of(record: Kept) -> Raw:
+    """A record as it stands on a log."""
+    return record.offset, record.time, record.value, record.headers
 
 
 def send(stream: IO[bytes], frame: Any) -> None:

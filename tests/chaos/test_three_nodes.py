@@ -27,8 +27,8 @@ def project(tmp_path: Path) -> Path:
 def test_a_node_may_die_and_nothing_that_was_acknowledged_is_lost(
     project: Path, guarantee: str
 ) -> None:
-    options = ("--nodes", str(NODES), "--only", "node-kill", "--only", "node-pause")
-    options += ("--guarantee", guarantee)
+    options = ["--nodes", str(NODES), "--only", "node-kill", "--only", "node-pause"]
+    options += ["--guarantee", guarantee]
     found = kept(start(project, *options, "--every", "5", "--rounds", "1", "--json"))
     assert {kind: of["count"] >= 1 for kind, of in found["faults"].items()} == {
         "node-kill": True,

@@ -114,8 +114,8 @@ def test_letters_are_listed_by_what_is_wanted(parcels: Troubles) -> None:
     assert letters(parcels, "--saga", "heavy")["letters"][0]["error"] == "refund is down"
     assert letters(parcels, "--category", "reject")["found"] == 4
     assert letters(parcels, "--category", "bug")["found"] == 0
-    assert letters(parcels, "--since", "1h")["found"] == 4
-    assert letters(parcels, "--since", "2099-01-01T00:00:00Z")["found"] == 0
+    assert letters(parcels, "--from", "1h")["found"] == 4
+    assert letters(parcels, "--from", "2099-01-01T00:00:00Z")["found"] == 0
     assert len(letters(parcels, "--limit", "2")["letters"]) == 2
     _, out, _ = parcels.typed("dead-letters", "list", parcels.name, "--limit", "1")
     assert f"minuet dead-letters show {parcels.name} " in out
@@ -160,7 +160,7 @@ def test_a_letter_that_kills_a_decoder_is_shown_all_the_same(parcels: Troubles) 
     assert "decoding it kills the process" in out
     assert "\\x1b[2Jgone" in out
     assert "\x1b" not in out
-    assert letters(parcels, "--since", "1h")["found"] == 5
+    assert letters(parcels, "--from", "1h")["found"] == 5
 
 
 def test_bytes_without_number_do_not_fill_the_memory() -> None:
@@ -180,7 +180,7 @@ def test_bytes_without_number_do_not_fill_the_memory() -> None:
         (("dead-letters", "show", "NAME", "9/0"), 1, "has no record at 9/0"),
         (("dead-letters", "show", "NAME", "nothing"), 1, "no dead letter with an id that begins"),
         (("dead-letters", "show", "NAME", ""), 1, "more than one dead letter with an id"),
-        (("dead-letters", "list", "NAME", "--since", "soon"), 2, "--since soon: say a length"),
+        (("dead-letters", "list", "NAME", "--from", "soon"), 2, "--from soon: say a length"),
         (("dead-letters", "list", "other"), 2, "names no workflow 'other'"),
         (("incidents", "list", "NAME", "--kind", "bad"), 2, "--kind bad: say one of gave-up"),
         (("incidents", "show", "NAME", "nobody"), 1, "has no saga 'nobody'"),

@@ -265,6 +265,52 @@ def test_letters_go_into_a_file_and_come_back_once(
     assert (code, name in errors) == (1, True)
 
 
+def test_what_was_done_before_a_kill_counts_for_the_limit(stamps: Stamps) -> None:
+    stamps.down("buy")
+    with stamps.worker("--simulated") as worker:
+        worker.says("ready")
+        stamps.publish(**dict.fromkeys("abcdefgh", 1))
+        stamps.letters(8)
+        stamps.down()
+        command = ("--limit", "5", "--by", "eve")
+        killed = stamps.start(
+            "dead-letters", "redrive", stamps.name, "--why", "a few", "--yes", "--rate", "0.5",
+            *command,
+        )  # fmt: skip
+        until = monotonic() + PATIENCE_S
+        while not resumed(stamps):
+            assert monotonic() < until
+        killed.kill()
+        killed.communicate()
+        by_then = resumed(stamps)
+        assert by_then < 5, "it was not killed half-way"
+        (begun,) = stamps.found("operations", "list", stamps.name)["operations"]
+        again = stamps.redrive(*command, why="a few")
+        assert (again["before"], again["operation"]) == (by_then, begun["id"])
+        assert (again["effective"], resumed(stamps)) == (5 - by_then, 5)
+        other = stamps.redrive(*command, why="a few")
+        assert (other["before"], other["effective"]) == (0, 3)
+        assert other["operation"] != begun["id"]
+    shown = stamps.found("operations", "show", stamps.name, begun["id"])
+    assert (shown["result"], shown["counts"]["before"]) == ("done", by_then)
+
+
+def test_a_saga_that_is_unknown_is_an_error_and_one_without_letters_is_told(
+    stamps: Stamps,
+) -> None:
+    stamps.publish(a=1)
+    for command in (("list",), ("redrive", "--dry-run"), ("discard", "--why", "-", "--yes"),
+                    ("export", str(stamps.folder / "none.jsonl"))):  # fmt: skip
+        verb, *more = command
+        typed = ("dead-letters", verb, stamps.name, *more, "--saga")
+        code, _, errors = stamps.typed(*typed, "nobody")
+        assert (code, "has no saga 'nobody'" in errors) == (2, True), (verb, errors)
+        assert not (stamps.folder / "none.jsonl").exists()
+    code, out, errors = stamps.typed("dead-letters", "list", stamps.name, "--saga", "a")
+    assert (code, out) == (0, "0 of 0\n")
+    assert "no dead letter is of saga a" in errors
+
+
 def many(stamps: Stamps) -> None:
     lines = [json.dumps({"parcel_id": f"p-{n}", "kilos": 1}) for n in range(MANY)]
     text = "\n".join(lines).encode()

@@ -35,7 +35,7 @@ def shadow(parcels: Sold, *words: str) -> Any:
 
 def mine(parcels: Sold) -> set[str]:
     names = Connection(parcels.bootstrap).reach().topics
-    return {name for name in names if name.startswith(f"{parcels.name}.shadow-")}
+    return {name for name in names if name.startswith("shadow-")}
 
 
 def test_unchanged_all_ends_as_it_did_and_what_was_not_recorded_is_unknown(parcels: Sold) -> None:
@@ -89,6 +89,30 @@ def test_a_changed_rule_is_found_for_exactly_the_sagas_that_it_touches(parcels: 
     )  # fmt: skip
     assert parcels.sold() == sold
     assert f"{found['shadow']}.events" in mine(parcels)
+
+
+def test_workers_serve_a_shadow_of_a_name_without_an_effect(parcels: Sold) -> None:
+    place = Connection(parcels.bootstrap)
+    sold, ends = parcels.sold(), watermarks(place, parcels.topic)
+    words = ("replay", parcels.name, "--into", "shadow", "--shadow", "friday", "--yes")
+    code, _, errors = parcels.typed(*words)
+    assert (code, "no worker serves it; start one" in errors) == (2, True), errors
+    typed = ("--shadow", "friday", "--ensure-topics", "--processes", "2")
+    with parcels.worker(*typed) as worker:
+        ready = worker.says("ready")
+        assert (ready["form"], ready["group"]) == ("recorded", f"shadow-friday.{parcels.name}")
+        found = parcels.found(*words, "--saga", "light-0", "--saga", "late-0")
+        assert (found["same"], found["different"], found["unknown"]) == (1, 0, 1)
+        found = parcels.found(*words)
+        assert (found["code"], found["kept"]) == (0, True), found
+        assert (found["same"], found["different"], found["unknown"]) == (LIGHT + HEAVY, 0, LATE)
+        assert all("the log has no answer of buy_stamp" in each["why"] for each in found["differ"])
+    assert (parcels.sold(), watermarks(place, parcels.topic)) == (sold, ends)
+    there = ("--prefix", "shadow-friday.")
+    assert parcels.found("saga", "show", parcels.name, "heavy-0", *there)["status"] == "compensated"
+    assert parcels.found("verify", parcels.name, *there)["code"] == 0
+    incidents = parcels.found("incidents", "list", parcels.name, *there)["incidents"]
+    assert {each["saga"] for each in incidents} == {f"late-{n}" for n in range(LATE)}
 
 
 def test_what_is_asked_otherwise_is_unknown_but_not_with_simulated_resources(

@@ -24,8 +24,8 @@ def typed(filters: Filters) -> Asked:
     [
         (Filters(step="charge_paymnt"), "--step charge_paymnt: orders has .*charge_payment"),
         (Filters(category="rejected"), "--category rejected: orders has retry, reject, .*early"),
-        (Filters(since="1h", until="2h"), "--since 1h is not before --until 2h"),
-        (Filters(since="2026-01-02", until="2026-01-02"), "is not before"),
+        (Filters(begin="1h", end="2h"), "--from 1h is not before --to 2h"),
+        (Filters(begin="2026-01-02", end="2026-01-02"), "is not before"),
     ],
 )
 def test_a_filter_that_can_fit_nothing_is_an_error(filters: Filters, said: str) -> None:
@@ -35,7 +35,7 @@ def test_a_filter_that_can_fit_nothing_is_an_error(filters: Filters, said: str) 
 
 def test_filters_that_can_fit_are_taken() -> None:
     for category in ("retry", "reject", "poison", "bug", "in-doubt", "unreadable", "early"):
-        order = typed(Filters("charge_payment", category, since="2h", until="1h"))
+        order = typed(Filters("charge_payment", category, begin="2h", end="1h"))
         assert order.wanted.category == category
 
 

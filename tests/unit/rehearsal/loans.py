@@ -90,6 +90,7 @@ class Rules:
     noted: Callable[[LoanRated, LoanAsked], int] = lambda rated, asked: rated.rate * asked.amount
     within: str = "30m"
     undo: bool = True
+    rater: str = "rate_loan"  # the name of the step that rates
     extra: list[Callable[..., Event]] = field(default_factory=list)
 
 
@@ -123,11 +124,12 @@ def loans(rules: Rules | None = None, partitions: int = 3) -> Workflow:
     """The workflow under these rules."""
     chosen = rules or Rules()
 
-    @step
     def rate_loan(asked: LoanAsked) -> LoanRated | LoanRefused:
         if asked.amount > chosen.limit * max(asked.income, 0):
             return LoanRefused(reason=f"{asked.amount} is too much")
         return LoanRated(rate=chosen.rate(asked))
+
+    rate_loan.__name__ = chosen.rater
 
     @step
     async def note_loan(paid: MoneyPaid, rated: LoanRated, asked: LoanAsked) -> LoanNoted:
@@ -143,7 +145,7 @@ def loans(rules: Rules | None = None, partitions: int = 3) -> Workflow:
     )  # fmt: skip
     saga.provide(Register, real=Register, simulated=Register)
     saga.provide(Bank, real=Bank, simulated=Bank)
-    steps = [look_up_person, rate_loan, reserve_money, pay_out, note_loan, *chosen.extra]
+    steps = [look_up_person, step(rate_loan), reserve_money, pay_out, note_loan, *chosen.extra]
     if chosen.undo:
         steps.append(release_money)
     return assemble(saga, [each.minuet_step for each in steps])  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from minuet.contracts.registry import LocalRegistry
 from minuet.core.decide import Say
 from minuet.core.state import Entry, State
 from minuet.engines.compose import Composer
+from minuet.errors import GiveUp
 from minuet.event.record import Record
 from minuet.rehearsal.comparison import Change
 from minuet.rehearsal.course import Course
@@ -23,7 +24,7 @@ from minuet.spec.project import load
 from tests.integration.parcels import ROOT
 from tests.unit.action.situations import SITUATIONS
 from tests.unit.rehearsal.histories import recorded, rehearsed, under_faults
-from tests.unit.rehearsal.loans import LoanAsked, Rules, asked, loans
+from tests.unit.rehearsal.loans import Bank, LoanAsked, Rules, asked, loans
 
 CODEC = Codec(load("orders", ROOT).models.values(), LocalRegistry())
 ASKED = [asked(n, amount=1_000 + 37 * n, income=13 if n % 9 == 4 else 100) for n in range(60)]
@@ -66,6 +67,24 @@ def test_other_inputs_of_a_step_with_resources_are_unknown_and_equal_ones_are_no
     simulated = rehearsed(history, loans(), loans(dearer), "unknown")
     assert {one.after for one in simulated.values()} <= {"completed", "compensated"}
     assert any("reserve_money" in one.simulated for one in simulated.values())
+
+
+class Poor(Bank):
+    """Has no money for what ends in 8."""
+
+    async def reserve(self, loan: str, amount: int, *, key: str) -> str:
+        if amount % 10 == 8:
+            message = "no money"
+            raise GiveUp(message)
+        return await super().reserve(loan, amount, key=key)
+
+
+def test_a_renamed_pure_step_makes_other_slots_with_equal_inputs_answers_or_giving_up() -> None:
+    paid = [one for one in ASKED if one.amount % 10 != 7]  # an undo's request names what it undoes
+    history = recorded(loans().given({Bank: Poor()}), paid)
+    found = rehearsed(history, loans(), loans(Rules(rater="weigh_loan")))
+    assert Counter(one.before for one in found.values())["incident"] > 1
+    assert {s: one for s, one in found.items() if one.kind or one.unknown} == {}
 
 
 def test_the_last_rule_changes_fields_and_nothing_else() -> None:

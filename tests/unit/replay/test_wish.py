@@ -15,7 +15,7 @@ from tests.unit.replay.wishes import wish
 LOGIN = Path("login")
 EVERY: tuple[dict[str, Any], ...] = (
     {"rate": 5.0}, {"login": LOGIN}, {"apply": True}, {"beside_workers": True},
-    {"simulated": True}, {"keep": True},
+    {"simulated": True}, {"keep": True}, {"shadow": "friday"},
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ EVERY: tuple[dict[str, Any], ...] = (
         ({"into": "a:1"}, ("rate", "login", "apply", "beside_workers")),
         ({"into": "a.avro"}, ("rate",)),
         ({"into": "a.avro", "source": "a:1"}, ("rate", "login")),
-        ({"into": "shadow"}, ("rate", "simulated", "keep")),
+        ({"into": "shadow"}, ("rate", "simulated", "keep", "shadow")),
     ],
 )
 def test_an_option_that_means_nothing_there_is_refused(
@@ -45,6 +45,14 @@ def test_an_option_that_means_nothing_there_is_refused(
         said = f"--{name.replace('_', '-')} does not go with --into {place['into']}"
         with pytest.raises(UsageError, match=said):
             typed.check_options(kind)
+
+
+def test_how_a_shadow_answers_is_said_to_its_workers() -> None:
+    for option in ({"simulated": True}, {"source": "a.avro"}):
+        with pytest.raises(UsageError, match="does not go with --shadow: its workers are told"):
+            wish(into="shadow", shadow="friday", **option).check_options(
+                kind_of("shadow", "--into")
+            )
 
 
 def test_the_log_itself_is_told_from_a_source() -> None:

@@ -10,7 +10,7 @@ from minuet.cli.replay_wish import Wish
 _NOTHING = Wish(
     workflow="orders", into="here", begin="", end="", sagas=(), events=(), where="", source="",
     rate=0, limit=0, login=None, apply=False, beside_workers=False, by="", why="", dry_run=False,
-    simulated=False, keep=False, yes=False, bootstrap="", json=False, project=None,
+    simulated=False, keep=False, shadow="", yes=False, bootstrap="", json=False, project=None,
 )  # fmt: skip
 
 
