@@ -90,7 +90,6 @@ class Importer:
             self._member.close()
 
     def _take(self, topic: str, record: Raw) -> None:
-        self._next[topic, record.partition] = record.offset + 1
         meant = False
         for inlet in self.inlets[topic]:
             try:
@@ -102,6 +101,8 @@ class Importer:
                 meant = True
                 self._refuse(topic, record, f"{inlet.source.spec.type}: {bad}")
         self.tally.passed_over += not meant
+        # Last: what a registry that is away keeps from being read is not behind the position.
+        self._next[topic, record.partition] = record.offset + 1
 
     def _append(self, topic: str, record: Raw, inlet: Inlet, taken: Taken) -> None:
         sealed = inlet.envelope.seal(

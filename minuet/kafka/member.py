@@ -8,11 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.raw import Raw, raw_of
-from minuet.kafka.reading import bounds, drain
+from minuet.kafka.reading import bounds
+from minuet.kafka.reasons import describe, lasts
 
 _LOG = logging.getLogger("minuet.kafka")
 
@@ -20,6 +21,16 @@ _MEMBER: Mapping[str, object] = {
     "session.timeout.ms": 10_000,  # after which another member takes over from one that died
     "heartbeat.interval.ms": 1_000,
 }
+
+_MOST = 1_000  # records at once
+_FINAL = frozenset({
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError.OFFSET_OUT_OF_RANGE,
+    KafkaError._AUTO_OFFSET_RESET,  # records were deleted before they were read: begun again, told
+})  # fmt: skip
 
 
 class Member:
@@ -56,13 +67,17 @@ class Member:
         Raises:
             BrokerError: Kafka refuses.
         """
+        first = self._consumer.poll(wait_s)
         found = []
-        for message in drain(self._consumer, wait_s):
+        for message in [] if first is None else [first, *self._consumer.consume(_MOST - 1, 0)]:
             topic, error = message.topic() or "", message.error()
             if error is None:
                 found.append((topic, raw_of(message)))
-            elif not error.retriable():
-                raise self._connection.error(error, f"topic {topic}" if topic else "")
+            elif error.code() in _FINAL or lasts(error):
+                about = f"topic {topic}" if topic else f"group {self._group}"
+                raise self._connection.error(error, about)
+            else:
+                _LOG.info("group %s: %s", self._group, describe(error))
         return found
 
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import NewTopic
+from fastavro import parse_schema, schemaless_writer
 
 from minuet.event.record import IMPORTED, Record
 from minuet.kafka.connection import Connection
@@ -98,6 +103,15 @@ orders.imports(
     fields={"reference": "order.number", "cents": "amount"},
 )
 """
+SETTLEMENT = {
+    "type": "record", "name": "Settlement",
+    "fields": [
+        {"name": "amount", "type": "int"},
+        {"name": "order", "type": {
+            "type": "record", "name": "Order", "fields": [{"name": "number", "type": "string"}],
+        }},
+    ],
+}  # fmt: skip
 BAD = {
     b"{": "the value is not JSON",
     b"[1]": "the value is no JSON object",
@@ -145,9 +159,9 @@ class Trade(Refusals):
         assert producer.flush(PATIENCE_S) == 0
 
     @contextmanager
-    def running(self, command: str, workflow: str) -> Iterator[Worker]:
+    def running(self, command: str, workflow: str, *more: str) -> Iterator[Worker]:
         """Run a command that goes on until it is told, and say so when it is ready."""
-        process = self.start(command, workflow, "--json")
+        process = self.start(command, workflow, *more, "--json")
         worker = Worker(process)
         try:
             worker.says("ready")
@@ -256,3 +270,82 @@ def test_what_is_missing_is_said_before_anything_is_read(trade: Trade, tmp_path:
     assert code == 2
     assert "there is no topic bank.nobody" in errors
     assert "from which PaymentSettled is imported: it belongs to others, who make it" in errors
+
+
+class Registry(BaseHTTPRequestHandler):
+    """The part of a registry that knows one schema."""
+
+    def do_GET(self) -> None:
+        known = self.path == "/schemas/ids/1"
+        body = json.dumps({"schema": json.dumps(SETTLEMENT)} if known else {}).encode()
+        self.send_response(200 if known else 404)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def registry(port: int) -> Iterator[None]:
+    with ThreadingHTTPServer(("127.0.0.1", port), Registry) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def avro(number: int, schema: int = 1) -> bytes:
+    body = BytesIO()
+    written = {"amount": number, "order": {"number": f"o{number}"}}
+    schemaless_writer(body, parse_schema(SETTLEMENT), written)
+    return b"\0" + schema.to_bytes(4, "big") + body.getvalue()
+
+
+def test_an_avro_topic_waits_for_its_registry_and_loses_nothing(
+    trade: Trade, tmp_path: Path
+) -> None:
+    module = tmp_path / f"{trade.name.replace('-', '_')}.py"
+    module.write_text(module.read_text().replace('format="json", ', ""))
+    trade.settles([avro(0), b"\0\0", avro(1), avro(2, schema=9), avro(3)])
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ("import", trade.name, "--registry", f"http://127.0.0.1:{port}")
+    code, _, errors = trade.run(*command)
+    assert (code, f"--registry http://127.0.0.1:{port}: " in errors) == (1, True), errors
+    assert trade.records("PaymentSettled") == []
+    with registry(port), trade.running(*command) as importer:
+        until("the source is not read to its end", lambda: trade.read)
+        assert importer.stop(signal.SIGTERM) == 0
+        assert importer.says("stopped")["imported"] == 3
+    assert {record.key for record in trade.records("PaymentSettled")} == {"o0", "o1", "o3"}
+    letters = trade.found("dead-letters", "list", trade.name)["letters"]
+    assert sorted(letter["error"] for letter in letters) == [
+        "PaymentSettled: the registry has no schema 9",
+        "PaymentSettled: the value does not begin with a zero byte and a schema id",
+    ]
+
+
+@pytest.mark.slow
+def test_one_that_was_asleep_imports_nothing_twice(trade: Trade) -> None:
+    """It wakes up when its partitions are another's, and may still append what it held."""
+    count = 200
+    trade.publishes("OrderPlaced", [{"order_id": f"o{n}"} for n in range(count)])
+    with trade.running("worker", f"{trade.name}") as _, trade.importer() as first:
+        trade.settles(settled(range(0, count, 2)))
+        until("nothing is imported", lambda: trade.records("PaymentSettled"))
+        first.process.send_signal(signal.SIGSTOP)
+        trade.settles(settled(range(1, count, 2)))
+        with trade.importer():
+            until("the other has not taken over", lambda: trade.read)
+            first.process.send_signal(signal.SIGCONT)
+            trade.settles([b"[]"])
+            until("the sources are not read to their ends", lambda: trade.read)
+            trade.folded()
+    ids = {record.id: record.key for record in trade.records("PaymentSettled")}
+    assert Counter(ids.values()) == {f"o{n}": 1 for n in range(count)}
+    found = trade.found("verify", trade.name)
+    assert (found["code"], found["sagas"]) == (0, count)
