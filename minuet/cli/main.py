@@ -52,6 +52,7 @@ COMMANDS = {
     ),
     "dev": "The project's own broker: a real Kafka on this machine, with nothing to install.",
     "topics": "The topics of a workflow.",
+    "acl": "The rights of a workflow's units.",
     "schemas": "The schemas of a workflow's events.",
     "spec": "What a workflow is, as plain data, and how two versions of it differ.",
     "saga": "Look at sagas, and act on one.",

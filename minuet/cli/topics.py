@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
+from minuet.contracts.codec import Codec
 from minuet.kafka import topics
+from minuet.kafka.registry import TopicRegistry
+from minuet.operations.model import EVENTS
 from minuet.spec import project as projects
 
 _PLAN = """Show the topics a workflow needs, and what would change; changes nothing.
@@ -21,8 +24,9 @@ Example: minuet topics plan orders
 _APPLY = """Make the topics of a workflow, and set what differs. Doing it again changes nothing.
 
 A keyed topic never gets another number of partitions: that is shown, left alone, and exit 1.
+With --schemas nobody else needs the right to write schemas: workers find theirs registered.
 
-Example: minuet topics apply orders
+Example: minuet topics apply orders --schemas
 """
 
 
@@ -67,13 +71,20 @@ def plan(
 def apply(
     workflow: WorkflowArgument,
     bootstrap: BootstrapOption = "",
+    schemas: Annotated[
+        bool, typer.Option("--schemas", help="Also register the schemas of its events.")
+    ] = False,
     json: JsonOption = False,
     project: ProjectOption = None,
 ) -> None:
     """Make it so, and print what was done and what could not be."""
-    plans = topics.plan(projects.load(workflow, project).spec)
+    loaded = projects.load(workflow, project)
+    plans = topics.plan(loaded.spec)
     place = connection(bootstrap, project)
     done = topics.apply(place, plans)
+    if schemas:
+        registry = TopicRegistry(place, loaded.spec.schema_topic)
+        Codec([*loaded.models.values(), *EVENTS], registry).register()
     left = [d for d in topics.differences(place, plans) if not d.mendable]
     if json:
         print_json({"done": [_as_dict(d) for d in done], "left": [_as_dict(d) for d in left]})

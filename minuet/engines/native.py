@@ -56,7 +56,7 @@ class KafkaLog:
             Transactions(connection, group, topic, table) if guarantee == "transactional" else None
         )
         self._member = Member(connection, topic, reads_from, own, self._transactions)
-        self._writer = self._transactions or Writer(connection, table)
+        self._writer = self._transactions or Writer(connection, topic, table)
         self._committer = self._transactions or self._member
         if self._transactions is not None:
             self._transactions.rejoin = self._member.rejoin
@@ -151,7 +151,7 @@ class KafkaLog:
         try:
             found = await asyncio.to_thread(pick, self._connection, self._topic, places)
         except KafkaException as failure:
-            raise self._connection.error(failure) from failure
+            raise self._connection.error(failure, f"topic {self._topic}", "Read") from failure
         return {offset: raw(message) for (_, offset), message in found.items()}
 
     async def close(self) -> None:

@@ -166,7 +166,7 @@ class Line:
         """The error in plain words, with what a right is missing for."""
         code = (failure if isinstance(failure, KafkaError) else failure.args[0]).code()
         about = f"transactional id {self._name}" if code == _MAY_NOT else ""
-        return self._connection.error(failure, about)
+        return self._connection.error(failure, about, "Write and Describe" if about else "")
 
     # -- on the thread -----------------------------------------------------------------------------
 

@@ -135,8 +135,8 @@ class Member:
             self._obey()
         except KafkaException as failure:
             if not self._ends.is_set():
-                about = self._about(failure.args[0], self._reads_from)
-                self._tell(self._sink.broken, self._connection.error(failure, about))
+                error = self._error(failure.args[0], self._reads_from, "Describe")
+                self._tell(self._sink.broken, error)
         except Exception as error:  # a thread must not end in silence
             self._tell(self._sink.broken, error)
         finally:
@@ -188,17 +188,16 @@ class Member:
         while self._consumer.assignment() and time.monotonic() < until:
             self._consumer.poll(POLL_S)  # gives back what is assigned
 
-    def _about(self, error: KafkaError, group: str) -> str:
-        """What an error is about, for a person who has to give a right."""
-        of_group = error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
-        return f"group {group}" if of_group else f"topic {self._topic}"
+    def _error(self, error: KafkaError, group: str, right: str) -> BrokerError:
+        """The error in plain words; of a group that may not be used, with the right to it."""
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return self._connection.error(error, f"group {group}", right)
+        return self._connection.error(error, f"topic {self._topic}", "Read")
 
     def _deliver(self, partition: int, read: Read) -> None:
         self._lead.delivered(read.items, read.size)
         if read.error is not None:
-            self._sink.broken(
-                self._connection.error(read.error, self._about(read.error, self._group))
-            )
+            self._sink.broken(self._error(read.error, self._group, "Read"))
             return
         if read.records:
             self._sink.read(partition, read.records)
@@ -313,7 +312,8 @@ class Member:
             try:
                 _, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
             except KafkaException as failure:
-                self._tell(answer.set_exception, self._connection.error(failure))
+                about = f"topic {self._topic}"
+                self._tell(answer.set_exception, self._connection.error(failure, about, "Describe"))
             else:
                 self._tell(answer.set_result, high)
 

@@ -113,7 +113,7 @@ async def _stored(
                 raise _stalled(connection, place, position, end)
             yield _before(end, messages)
     except KafkaException as failure:
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"topic {place[0]}", "Read") from failure
     finally:
         consumer.close()
         _give_back_memory()

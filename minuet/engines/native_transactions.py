@@ -159,7 +159,8 @@ class Transactions:
             self._sink.uncommitted([line.number])
         for append, refusal in batch.refusals:
             if refusal.code() in FORBIDDEN:
-                self._sink.broken(self._connection.error(refusal, f"topic {append.topic}"))
+                about = f"topic {append.topic}"
+                self._sink.broken(self._connection.error(refusal, about, "Write"))
                 return
         refused = batch.refused()
         for append in batch.appends:

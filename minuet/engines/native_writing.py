@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from minuet.engines.log import Append, Sink
 from minuet.kafka.connection import Connection
 from minuet.kafka.patience import FORBIDDEN
-from minuet.kafka.reasons import describe
+from minuet.kafka.reasons import WRITE, describe
 
 BEAT_S = 0.000_3  # how long an ack may have to wait when the loop is idle
 PROMPT_MOST = 4  # while no more are on their way, each record goes out at once; else in bulk
@@ -47,11 +47,13 @@ class Writer:
 
     Args:
         connection: where Kafka is.
+        log: the topic of events.
         table: the topic of rows, which are written in bulk.
     """
 
-    def __init__(self, connection: Connection, table: str) -> None:
+    def __init__(self, connection: Connection, log: str, table: str) -> None:
         self._connection = connection
+        self._log = log
         self._table = table
         self._prompt = connection.producer(**_PRODUCER)
         self._bulk = connection.producer(**_PRODUCER, **{"linger.ms": BULK_LINGER_MS})
@@ -130,15 +132,21 @@ class Writer:
 
     def _serve_acks(self) -> None:
         self._beaten = False
-        self._prompt.poll(0)
-        self._bulk.poll(0)
-        if self._alone is not None:
-            self._alone.poll(0)
+        for producer in (self._prompt, self._bulk, self._alone):
+            if producer is not None:
+                self._poll(producer)
         acks, self._acks = self._acks, []
         self._acked(acks)
         if not self._acks and not self._unacked:
             self._awaits = False
             self._awaited.clear()
+
+    def _poll(self, producer: Producer) -> None:
+        try:
+            producer.poll(0)
+        except KafkaException as failure:  # it writes no more: there is no topic that it may
+            about = f"topic {self._log}"
+            self._sink.broken(self._connection.error(failure, about, WRITE))
 
     def _acked(self, acks: Sequence[tuple[Append, int, KafkaError | None]]) -> None:
         self._unacked -= len(acks)
@@ -151,10 +159,9 @@ class Writer:
             self._full.popleft()
 
     def _failed(self, append: Append, error: KafkaError) -> None:
-        if error.fatal() or error.code() == KafkaError._FATAL:  # this producer writes no more
-            self._sink.broken(self._connection.error(error))
-        elif error.code() in FORBIDDEN:
-            self._sink.broken(self._connection.error(error, f"topic {append.topic}"))
+        is_lasting = error.code() == KafkaError._FATAL or error.code() in FORBIDDEN
+        if error.fatal() or is_lasting:  # this producer writes no more
+            self._sink.broken(self._connection.error(error, f"topic {append.topic}", WRITE))
         elif error.code() == KafkaError.MSG_SIZE_TOO_LARGE and not append.alone:
             append.alone = True  # perhaps only all of them together were: each is asked by itself
             self.append(append)

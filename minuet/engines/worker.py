@@ -47,6 +47,7 @@ COORDINATOR = "coordinator"  # in `only`, a name like a step's
 # of the CPU; what stands after the imports (`gc.freeze`) need not be looked through at all.
 _COLLECT_AFTER = (400_000, 50, 1_000)
 _CLOSE_S = 5.0
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ async def run(
     assignment: Assignment,
     *,
     ready: Callable[[Loop], None] = lambda _: None,
+    alone: bool = True,
 ) -> signal.Signals | None:
     """Run a worker until SIGTERM or SIGINT; returns which, or None when it was stopped otherwise.
 
@@ -141,25 +143,30 @@ async def run(
         connection: where Kafka is.
         assignment: which part.
         ready: told once the worker begins to join its group.
+        alone: the process is the worker's own: it takes the signals, and collects the garbage as
+            suits it. Else it ends when its loop is stopped.
 
     Raises:
         BrokerError: Kafka cannot be reached, or went away for good.
         UsageError: topics are missing or wrong, or another live unit has one of the steps.
     """
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
+    if alone:
+        gc.freeze()
+        gc.set_threshold(*_COLLECT_AFTER)
     of_worker.set(connection)
     prefix_of_worker.set(workflow.spec.prefix)
     unit, group = unit_of(workflow, assignment)
     topics.check(connection, workflow.spec)
     Units(connection, workflow.spec.group).refuse_overlap(unit, group)
     with _guarded(assignment.state) as guard:
-        return await _run(unit, group, connection, assignment, guard, ready)
+        return await _run(
+            unit, group, connection, assignment, guard, ready, _STOPS if alone else ()
+        )
 
 
-async def _run(
+async def _run(  # noqa: PLR0913  (what one run needs)
     unit: Unit, group: str, connection: Connection, assignment: Assignment, guard: Guard,
-    ready: Callable[[Loop], None],
+    ready: Callable[[Loop], None], stops: Iterable[signal.Signals],
 ) -> signal.Signals | None:  # fmt: skip
     spec = unit.workflow.spec
     for each in unfit(spec.before, spec):
@@ -186,7 +193,7 @@ async def _run(
     loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)
     loop.runner.guard = guard
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
-    with _Signals(loop) as signals:
+    with _Signals(loop, stops) as signals:
         try:
             await loop.start()
             ready(loop)
@@ -260,15 +267,16 @@ def _stop_at(loop: Loop, found: dict[str, Any]) -> None:
 
 
 class _Signals:
-    """Stops a loop cleanly at SIGTERM and SIGINT; a second one does not wait for handlers."""
+    """Stops a loop cleanly at these signals; a second one does not wait for handlers."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, stops: Iterable[signal.Signals]) -> None:
         self.heard: signal.Signals | None = None
         self._loop = loop
+        self._stops = tuple(stops)
 
     def __enter__(self) -> _Signals:
         running = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in self._stops:
             running.add_signal_handler(number, self._stop, number)
         return self
 
@@ -278,6 +286,6 @@ class _Signals:
 
     def __exit__(self, *_: object) -> None:
         running = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in self._stops:
             with suppress(ValueError):
                 running.remove_signal_handler(number)

@@ -165,15 +165,18 @@ class Connection:
                 break
         raise self.error(failed) from failed
 
-    def error(self, failure: KafkaException | KafkaError, about: str = "") -> BrokerError:
+    def error(
+        self, failure: KafkaException | KafkaError, about: str = "", right: str = ""
+    ) -> BrokerError:
         """The error to raise for a failed call: which broker, what, and why when it is known.
 
         Args:
             failure: of the call.
             about: the topic or group it was about, as `topic orders.events`.
+            right: the one without which the call is refused, as `Write`.
         """
         error = failure if isinstance(failure, KafkaError) else failure.args[0]
-        text = explain(error, self._trouble.last, reached=self._trouble.reached)
+        text = explain(error, self._trouble.last, reached=self._trouble.reached, right=right)
         return BrokerError(": ".join(part for part in (self.name, about, text) if part))
 
     def reason(self, since: float) -> str:
@@ -184,8 +187,8 @@ class Connection:
     @property
     def name(self) -> str:
         """For messages: where, and as whom."""
-        user = self.options.get("sasl.username", "")
-        return f"Kafka at {self.bootstrap}" + (f" (user {user})" if user else "")
+        who = names.login(self.options)
+        return f"Kafka at {self.bootstrap}" + (f" ({who})" if who else "")
 
     def _client(
         self, kind: Callable[[dict[str, Any]], T], defaults: Mapping[str, Any],

@@ -38,5 +38,7 @@ def _good(connection: Connection, consumer: Consumer, wait_s: float) -> list[Mes
     for message in messages:
         error = message.error()
         if error is not None and not error.retriable():
-            raise connection.error(error, f"topic {message.topic()}" if message.topic() else "")
+            raise connection.error(
+                error, f"topic {message.topic()}" if message.topic() else "", "Read"
+            )
     return [message for message in messages if message.error() is None]

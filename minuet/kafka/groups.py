@@ -42,7 +42,7 @@ def described(
     except NotInTimeError as failure:
         raise connection.error(KafkaError(KafkaError._TIMED_OUT), about) from failure
     except KafkaException as failure:
-        raise connection.error(failure, about) from failure
+        raise connection.error(failure, about, "Describe") from failure
     finally:
         del admin  # a traceback that somebody keeps would keep it alive
 

@@ -22,5 +22,5 @@ def topic_id(connection: Connection, topic: str) -> str:
     except KafkaException as failure:
         if failure.args[0].name() == "UNKNOWN_TOPIC_OR_PART":
             raise missing(connection, topic) from failure
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"topic {topic}", "Describe") from failure
     return str(found.topic_id)

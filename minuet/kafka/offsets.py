@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.patience import patiently
-from minuet.kafka.reading import bounds, partitions
+from minuet.kafka.reading import bounds, is_of_group, partitions
+
+_FIRST_S = 1.0  # a group that may not be used never answers
 
 
 def watermarks(
@@ -49,7 +51,7 @@ def committed(connection: Connection, group: str, topic: str) -> dict[int, int]:
     try:
         return patiently(lambda: positions_of(connection, group, places))
     except KafkaException as failure:
-        raise connection.error(failure, f"group {group}") from failure
+        raise connection.error(failure, f"group {group}", "Describe") from failure
 
 
 def positions_of(
@@ -62,13 +64,30 @@ def positions_of(
     """
     consumer = connection.consumer(**{"group.id": group})
     try:
-        found = consumer.committed(list(places), timeout=REACH_S)
+        found = _positions(consumer, list(places))
     finally:
         consumer.close()
     for place in found:
         if place.error is not None:
             raise KafkaException(place.error)
     return {place.partition: place.offset for place in found if place.offset >= 0}
+
+
+def _positions(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    """Ask for positions; whose right to the group is missing is told so only by a poll."""
+    waits = (_FIRST_S, REACH_S - _FIRST_S)
+    for wait_s in waits:
+        try:
+            return consumer.committed(places, timeout=wait_s)
+        except KafkaException as failure:
+            told = consumer.poll(0)
+            error = told.error() if told is not None else None
+            if is_of_group(error):
+                raise KafkaException(error) from failure
+            late = failure.args[0].code() == KafkaError._TIMED_OUT
+            if not late or wait_s == waits[-1]:
+                raise
+    raise AssertionError
 
 
 def commit(connection: Connection, group: str, topic: str, positions: Mapping[int, int]) -> None:
@@ -82,6 +101,6 @@ def commit(connection: Connection, group: str, topic: str, positions: Mapping[in
     try:
         patiently(lambda: consumer.commit(offsets=places, asynchronous=False))
     except KafkaException as failure:
-        raise connection.error(failure, f"group {group}") from failure
+        raise connection.error(failure, f"group {group}", "Read") from failure
     finally:
         consumer.close()

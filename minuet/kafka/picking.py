@@ -73,7 +73,7 @@ def since(connection: Connection, topic: str, time_ms: int) -> dict[int, int]:
     try:
         found = consumer.offsets_for_times(asked, timeout=REACH_S)
     except KafkaException as failure:
-        raise connection.error(failure) from failure
+        raise connection.error(failure, f"topic {topic}", "Describe") from failure
     finally:
         consumer.close()
     return {place.partition: place.offset for place in found if place.offset >= 0}
@@ -110,5 +110,5 @@ def _read_to(connection: Connection, message: Message) -> int:
     if error.code() == KafkaError._PARTITION_EOF:
         return offset
     if not error.retriable():
-        raise connection.error(error)
+        raise connection.error(error, f"topic {message.topic()}", "Read")
     return -1

@@ -44,7 +44,7 @@ def partitions(connection: Connection, topic: str) -> list[int]:
     if found.error is not None:
         if found.error.code() in _NO_TOPIC:
             raise missing(connection, topic)
-        raise connection.error(found.error, f"topic {topic}")
+        raise connection.error(found.error, f"topic {topic}", "Describe")
     return sorted(found.partitions)
 
 
@@ -181,7 +181,7 @@ def bounds(connection: Connection, consumer: Consumer, topic: str, number: int) 
         except KafkaException as failure:
             # As of a topic that is new: its leader is named before it knows that it is one.
             if failure.args[0].code() not in _LEADERLESS or monotonic() > until:
-                raise connection.error(failure, f"topic {topic}") from failure
+                raise connection.error(failure, f"topic {topic}", "Describe") from failure
             sleep(_AGAIN_S)
 
 
@@ -190,7 +190,7 @@ def _before_end(connection: Connection, message: Message, ends: dict[int, int]) 
     error = message.error()
     at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
     if error is not None and not at_end:
-        raise connection.error(error, f"topic {message.topic()}" if message.topic() else "")
+        raise connection.error(error, f"topic {message.topic()}" if message.topic() else "", "Read")
     number, offset = message.partition(), message.offset()
     end = ends.get(number) if number is not None else None
     if number is None or end is None or offset is None:

@@ -24,7 +24,14 @@ _LATE = (KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT)
 _AWAY = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT)
 
 _MISSING = "the topic does not exist: `minuet topics apply WORKFLOW` makes it"
+WRITE = "Write"  # the right that a producer needs
 _MAY_NOT = "which an administrator of Kafka can allow"
+_RIGHTS: Mapping[int, str] = {  # what this user may not use; with the right that is missing
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "this user may not use the topic",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "this user may not use the consumer group",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "this user may not do that on this cluster",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "this user may not use the transactional id",
+}
 _IN_WORDS: Mapping[int, str] = {
     KafkaError._TRANSPORT: "the connection was refused or lost",
     KafkaError._ALL_BROKERS_DOWN: "no broker can be reached",
@@ -40,13 +47,9 @@ _IN_WORDS: Mapping[int, str] = {
     KafkaError._UNKNOWN_TOPIC: _MISSING,
     KafkaError.UNKNOWN_TOPIC_OR_PART: _MISSING,
     KafkaError._UNKNOWN_PARTITION: "the topic has no such partition",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: f"this user may not use the topic, {_MAY_NOT}",
-    KafkaError.GROUP_AUTHORIZATION_FAILED: f"this user may not use the consumer group, {_MAY_NOT}",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: (
-        f"this user may not do that on this cluster, {_MAY_NOT}"
-    ),
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
-        f"this user may not use the transactional id (Write and Describe), {_MAY_NOT}"
+    KafkaError.SECURITY_DISABLED: (
+        "this cluster keeps no rights, so everybody may do everything: set authorizer.class.name "
+        "at its brokers"
     ),
     KafkaError.MSG_SIZE_TOO_LARGE: "the record is larger than the topic takes",
     KafkaError.NOT_ENOUGH_REPLICAS: "too few replicas are in sync to take a write safely",
@@ -80,10 +83,25 @@ _LASTING = frozenset(
 )
 
 
-def describe(error: KafkaError) -> str:
-    """Say what a Kafka error means, in one sentence that keeps Kafka's own name for it."""
+def describe(error: KafkaError, right: str = "") -> str:
+    """Say what a Kafka error means, in one sentence that keeps Kafka's own name for it.
+
+    Args:
+        error: of Kafka.
+        right: the one without which what was tried is refused, as `Write`.
+    """
+    if may_not := _may_not(error.code(), right):
+        missing = f" ({right})" if right else ""
+        return f"{may_not}{missing}, {_MAY_NOT} [{error.name()}]"
     words = _words(error) or _IN_WORDS.get(error.code(), error.str())
     return f"{words} [{error.name()}]"
+
+
+def _may_not(code: int, right: str) -> str:
+    """What this user may not use; who may write to no topic at all is told so of the cluster."""
+    if code == KafkaError.CLUSTER_AUTHORIZATION_FAILED and right == WRITE:
+        code = KafkaError.TOPIC_AUTHORIZATION_FAILED
+    return _RIGHTS.get(code, "")
 
 
 def lasts(error: KafkaError) -> bool:
@@ -96,16 +114,17 @@ def tells(error: KafkaError) -> bool:
     return error.code() not in _VAGUE or _words(error) != ""
 
 
-def explain(error: KafkaError, why: KafkaError | None, *, reached: bool) -> str:
+def explain(error: KafkaError, why: KafkaError | None, *, reached: bool, right: str = "") -> str:
     """Say why a call failed.
 
     Args:
         error: of the call.
         why: what a client's error callback said last.
         reached: whether the broker has answered before.
+        right: the one without which the call is refused.
     """
     if error.code() not in _VAGUE:
-        return describe(error)
+        return describe(error, right)
     cause = why or error
     if cause.code() == KafkaError._ALL_BROKERS_DOWN and not reached:
         return _SILENT

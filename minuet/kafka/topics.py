@@ -140,7 +140,12 @@ def delete(connection: Connection, spec: Spec, *, schemas: bool = False) -> None
         return
     admin = connection.admin()
     for name, future in admin.delete_topics(names, request_timeout=_REQUEST_S).items():
-        _done(connection, future, f"topic {name}", unless=KafkaError.UNKNOWN_TOPIC_OR_PART)
+        _done(connection, future, f"topic {name}", "Delete", KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+
+def needed(spec: Spec) -> tuple[TopicPlan, ...]:
+    """The topics without which no work starts: all but that of operations."""
+    return tuple(each for each in plan(spec) if each.name != spec.operations_topic)
 
 
 def check(connection: Connection, spec: Spec) -> None:
@@ -154,8 +159,7 @@ def check(connection: Connection, spec: Spec) -> None:
             change what the log means.
     """
     matters = ("topic", "partitions", "cleanup.policy", _TIMESTAMPS)
-    needed = [each for each in plan(spec) if each.name != spec.operations_topic]
-    wrong = [d for d in differences(connection, needed) if d.setting in matters]
+    wrong = [d for d in differences(connection, needed(spec)) if d.setting in matters]
     if not wrong:
         return
     first = wrong[0]
@@ -199,7 +203,9 @@ def _settings(connection: Connection, names: Sequence[str]) -> dict[str, dict[st
     return {
         resource.name: {
             name: str(entry.value)
-            for name, entry in _done(connection, future, f"topic {resource.name}").items()
+            for name, entry in _done(
+                connection, future, f"topic {resource.name}", "DescribeConfigs"
+            ).items()
         }
         for resource, future in answers.items()
     }
@@ -212,7 +218,7 @@ def _create(
         return
     new = [NewTopic(p.name, p.partitions, replicas, config=dict(p.config)) for p in plans]
     for name, future in admin.create_topics(new, request_timeout=_REQUEST_S).items():
-        _done(connection, future, f"topic {name}", unless=KafkaError.TOPIC_ALREADY_EXISTS)
+        _done(connection, future, f"topic {name}", "Create", KafkaError.TOPIC_ALREADY_EXISTS)
 
 
 def _alter(connection: Connection, admin: AdminClient, todo: Sequence[Difference]) -> None:
@@ -228,7 +234,7 @@ def _alter(connection: Connection, admin: AdminClient, todo: Sequence[Difference
     ]
     answers = admin.incremental_alter_configs(asked, request_timeout=_REQUEST_S)
     for resource, future in answers.items():
-        _done(connection, future, f"topic {resource.name}")
+        _done(connection, future, f"topic {resource.name}", "AlterConfigs")
 
 
 def _await(connection: Connection, plans: Sequence[TopicPlan]) -> None:
@@ -257,15 +263,17 @@ def _refuse_hidden(connection: Connection, names: Sequence[str]) -> None:
     admin = connection.admin()
     answers = admin.describe_topics(TopicCollection(list(names)), request_timeout=_REQUEST_S)
     for name, future in answers.items():
-        _done(connection, future, f"topic {name}", unless=KafkaError.UNKNOWN_TOPIC_OR_PART)
+        _done(connection, future, f"topic {name}", "Describe", KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
-def _done(connection: Connection, future: Any, about: str, unless: int | None = None) -> Any:
+def _done(
+    connection: Connection, future: Any, about: str, right: str, unless: int | None = None
+) -> Any:
     try:
         return future.result(timeout=_REQUEST_S)
     except KafkaException as failure:
         if failure.args[0].code() != unless:
-            raise connection.error(failure, about) from failure
+            raise connection.error(failure, about, right) from failure
     except TimeoutError as failure:
         message = f"{connection.name}: {about}: no answer within {_REQUEST_S:.0f} s"
         raise BrokerError(message) from failure

@@ -7,15 +7,17 @@ Callbacks are called by `serve`, `flush` and `purge`, in whichever thread calls 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from minuet.errors import BrokerError
 from minuet.kafka.connection import Connection
-from minuet.kafka.reasons import describe
+from minuet.kafka.reasons import WRITE, describe
 
 # As confluent-kafka names them; a list is invariant, so ours must be of its type.
 Headers = list[tuple[str, str | bytes | None]]
@@ -58,6 +60,7 @@ class Writer:
         self.topic = topic
         self._connection = connection
         self._producer = connection.producer(**over)
+        self._fatal: KafkaError | None = None
 
     def append(
         self, key: bytes, value: bytes, headers: Headers, done: Done, *, partition: int = BY_KEY
@@ -76,7 +79,7 @@ class Writer:
                 on_delivery=partial(self._acked, done),
             )  # fmt: skip
         except KafkaException as failure:
-            done(self._error(failure.args[0]))
+            done(self._error(self._fatal or failure.args[0]))
 
     def hand_over(
         self, key: bytes, value: bytes, headers: Headers, done: Done, *, partition: int = BY_KEY
@@ -93,23 +96,33 @@ class Writer:
 
     def serve(self, wait_s: float) -> None:
         """Call what is done; wait for something for at most so long."""
-        self._producer.poll(wait_s)
+        try:
+            self._producer.poll(wait_s)
+        except KafkaException as failure:  # so a producer says that it can write nothing any more
+            self._fatal = failure.args[0]
+            self._producer.purge()  # each record is told to have failed
 
     def flush(self, wait_s: float = -1) -> int:
         """Wait until all is done, or for at most so long; return how many records are not."""
-        return self._producer.flush(wait_s)
+        until = math.inf if wait_s < 0 else monotonic() + wait_s
+        while left := len(self._producer):
+            if monotonic() >= until:
+                return left
+            # Not `flush`: it goes on to call what is done while an error is on its way out of it.
+            self.serve(min(_ROOM_S, max(0.0, until - monotonic())))
+        return 0
 
     def purge(self) -> None:
         """Give up what is not acknowledged; it may have been written all the same."""
         self._producer.purge()
-        self._producer.flush(1)
+        self.flush(1)
 
     def _acked(self, done: Done, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            done(self._error(error))
+            done(self._error(self._fatal or error))
         else:
             done(Place(message.partition() or 0, message.offset() or 0))
 
     def _error(self, error: KafkaError) -> WriteError:
-        text = str(self._connection.error(error, f"topic {self.topic}"))
-        return WriteError(text, describe(error), alone=error.code() in _OF_ONE_RECORD)
+        text = str(self._connection.error(error, f"topic {self.topic}", WRITE))
+        return WriteError(text, describe(error, WRITE), alone=error.code() in _OF_ONE_RECORD)

@@ -57,6 +57,20 @@ def is_security(name: str) -> bool:
     return name.startswith(_SECURITY)
 
 
+def login(options: Mapping[str, str]) -> str:
+    """Who logs in, as far as the settings say so: the name of a user, a client, or a certificate.
+
+    The broker may know a client or a certificate by another name.
+    """
+    if options.get("sasl.mechanism", "").upper() == "OAUTHBEARER":
+        client = options.get("sasl.oauthbearer.client.id", "")
+        return f"client {client}" if client else "a token"
+    if user := options.get("sasl.username", ""):
+        return f"user {user}"
+    certificate = options.get("ssl.certificate.location") or options.get("ssl.keystore.location")
+    return f"certificate {certificate}" if certificate else ""
+
+
 def one_name(name: str) -> str:
     """The name under which a setting is kept, however it was written."""
     return _SAME.get(name, name)

@@ -8,6 +8,8 @@ from functools import partial
 import pytest
 
 from minuet.engines.disk_stores import DiskStores
+from minuet.kafka.connection import Connection
+from minuet.testing import Kafka
 from tests.engines import memory_world, native_world
 from tests.engines.world import Play
 
@@ -15,6 +17,12 @@ REAL = pytest.mark.kafka
 # What is always played in transactions too; the rest is where CI is set, since each start of a
 # worker waits half a second for its names.
 ALWAYS = ("test_contract_rules", "test_contract_workers")
+
+
+@pytest.fixture(scope="session")
+def kafka(minuet_kafka: Kafka) -> Connection:
+    """The Kafka that `--kafka` names, and the login there."""
+    return minuet_kafka.connection()
 
 
 @pytest.fixture(

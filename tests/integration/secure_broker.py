@@ -20,6 +20,9 @@ from confluent_kafka.admin import (
     AdminClient,
     ResourcePatternType,
     ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
 )
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -62,6 +65,30 @@ class SecureBroker:
     def connection(self, user: str = "admin") -> Connection:
         """A connection of Minuet's."""
         return Connection(self.bootstrap, self.options(user))
+
+    def admit(self, *users: str) -> None:
+        """Let users in, and wait until the broker knows them."""
+        terms = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        for user in users:
+            self.passwords.setdefault(user, uuid.uuid4().hex)
+        changes = [
+            UserScramCredentialUpsertion(user, terms, self.passwords[user].encode())
+            for user in users
+        ]
+        admin = self.connection().admin()
+        for done in admin.alter_user_scram_credentials([*changes]).values():
+            done.result(START_S)
+        until = time.monotonic() + START_S
+        while not self._knows(users[-1]):
+            assert time.monotonic() < until, users
+            time.sleep(0.05)
+
+    def _knows(self, user: str) -> bool:
+        try:
+            self.connection(user).reach(timeout_s=2)
+        except BrokerError:
+            return False
+        return True
 
     def allow(self, user: str, kind: ResourceType, prefix: str, *operations: AclOperation) -> None:
         """Give a user rights, and wait until the broker knows them."""

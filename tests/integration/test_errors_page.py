@@ -18,7 +18,7 @@ from minuet.settings.names import SCHEMAS
 from minuet.spec import project as projects
 from tests.errors_page import ROOT, Row, rows
 from tests.integration.in_time import timed
-from tests.integration.secure_broker import SecureBroker, secure_broker
+from tests.integration.secure_broker import SecureBroker
 
 pytestmark = pytest.mark.kafka
 
@@ -39,11 +39,10 @@ class Brokers:
 
 
 @pytest.fixture(scope="module")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+def brokers(tmp_path_factory: pytest.TempPathFactory, secure: SecureBroker) -> Iterator[Brokers]:
     plain = Broker(tmp_path_factory.mktemp("plain"))
     try:
-        with secure_broker(tmp_path_factory.mktemp("secure")) as secure:
-            yield Brokers(plain.up(), secure)
+        yield Brokers(plain.up(), secure)
     finally:
         plain.reset()
 

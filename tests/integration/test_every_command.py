@@ -31,6 +31,8 @@ REASON = '{"reason": "x"}'
 TYPED = {
     "topics plan": ("NAME",),
     "topics apply": ("NAME",),
+    "acl plan": ("NAME", "--principal-per-step"),
+    "acl apply": ("NAME", "--principal-per-step"),
     "publish": ("NAME", "ParcelSent", "--file", "in.jsonl"),
     "saga list": ("NAME",),
     "saga show": ("NAME", "p-1"),

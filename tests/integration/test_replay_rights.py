@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,10 @@ from minuet.kafka import topics
 from minuet.replay.container import read_container
 from minuet.spec import project as projects
 from tests.integration.parcels import Parcels, parcel
-from tests.integration.secure_broker import SecureBroker, secure_broker
+from tests.integration.secure_broker import SecureBroker
 from tests.integration.test_secure import run, said
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
-    with secure_broker(tmp_path_factory.mktemp("secure")) as broker:
-        yield broker
 
 
 def test_reading_needs_one_right_and_appending_more(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,16 +20,10 @@ from minuet.settings.environment import variable_of
 from minuet.spec import project as projects
 from tests.integration.in_time import Ended, in_time, timed, waited_s
 from tests.integration.parcels import ROOT, Parcels, parcel
-from tests.integration.secure_broker import SecureBroker, secure_broker
+from tests.integration.secure_broker import SecureBroker
 from tests.integration.test_publish import ParcelSent, sent
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
-    with secure_broker(tmp_path_factory.mktemp("secure")) as broker:
-        yield broker
 
 
 @pytest.fixture
