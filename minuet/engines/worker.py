@@ -151,17 +151,22 @@ async def run(
         UsageError: topics are missing or wrong, or another live unit has one of the steps.
     """
     if alone:
-        gc.freeze()
-        gc.set_threshold(*_COLLECT_AFTER)
+        collect_rarely()
     of_worker.set(connection)
     prefix_of_worker.set(workflow.spec.prefix)
     unit, group = unit_of(workflow, assignment)
     topics.check(connection, workflow.spec)
     Units(connection, workflow.spec.group).refuse_overlap(unit, group)
-    with _guarded(assignment.state) as guard:
+    with guarded(assignment.state) as guard:
         return await _run(
             unit, group, connection, assignment, guard, ready, _STOPS if alone else ()
         )
+
+
+def collect_rarely() -> None:
+    """Have the garbage collector look at what this process keeps as rarely as that may be."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 async def _run(  # noqa: PLR0913  (what one run needs)
@@ -169,11 +174,6 @@ async def _run(  # noqa: PLR0913  (what one run needs)
     ready: Callable[[Loop], None], stops: Iterable[signal.Signals],
 ) -> signal.Signals | None:  # fmt: skip
     spec = unit.workflow.spec
-    for each in unfit(spec.before, spec):
-        text = "%s: its sagas in flight wait there for ever; see `minuet compat %s`"
-        _LOG.warning(text, each, spec.name)
-    codec = _codec(unit.workflow, TopicRegistry(connection, spec.schema_topic), guard)
-    codec.register()  # now, rather than while the first events of each type wait
     native = KafkaLog(
         connection,
         spec.log_topic,
@@ -189,9 +189,7 @@ async def _run(  # noqa: PLR0913  (what one run needs)
         log = cast(Log, MeteredLog(native, spec.log_topic, spec.table_topic))
     if assignment.failpoints is not None:
         log, guard = _failing(log, guard, assignment.failpoints, spec)
-    stores = _stores(unit, group, connection, assignment)
-    loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)
-    loop.runner.guard = guard
+    loop = loop_of(unit, group, connection, assignment, guard, log)
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
     with _Signals(loop, stops) as signals:
         try:
@@ -204,6 +202,22 @@ async def _run(  # noqa: PLR0913  (what one run needs)
         finally:
             await close_resources(unit.resources.values())
     return signals.heard
+
+
+def loop_of(
+    unit: Unit, group: str, connection: Connection, assignment: Assignment, guard: Guard, log: Log
+) -> Loop:
+    """Return the loop of a unit over a log, the schemas of its events registered."""
+    spec = unit.workflow.spec
+    for each in unfit(spec.before, spec):
+        text = "%s: its sagas in flight wait there for ever; see `minuet compat %s`"
+        _LOG.warning(text, each, spec.name)
+    codec = _codec(unit.workflow, TopicRegistry(connection, spec.schema_topic), guard)
+    codec.register()  # now, rather than while the first events of each type wait
+    stores = _stores(unit, group, connection, assignment)
+    loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)
+    loop.runner.guard = guard
+    return loop
 
 
 def _failing(log: Log, guard: Guard, folder: Path, spec: Spec) -> tuple[Log, Guard]:
@@ -227,7 +241,7 @@ async def close_resources(resources: Iterable[object]) -> None:
 
 
 @contextmanager
-def _guarded(state: Path | None) -> Iterator[Guard]:
+def guarded(state: Path | None) -> Iterator[Guard]:
     """Keep a journal of what runs; it stays behind when the process is killed."""
     try:
         quarantine = Quarantine(CrashMemory(state)) if state is not None else None
