@@ -11,7 +11,7 @@ COMPUTING := -n logical --maxprocesses 4 --dist loadfile
 export PYTHONDONTWRITEBYTECODE :=
 OLD := sys.version_info < (3, 11) and 'Minuet needs Python 3.11 or newer: make setup PYTHON=python3.13'
 
-.PHONY: setup demo test check bench docs clean lock
+.PHONY: setup demo test check matrix bench docs clean lock
 
 setup: .venv/setup.stamp  ## the environment that Minuet runs in
 
@@ -23,6 +23,9 @@ test: .venv/check.stamp  ## every test, those on the embedded broker too
 
 check: .venv/check.stamp  ## what must be clean before a commit
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/minuet schemas check && $(BIN)/pytest $(COMPUTING) tests/unit
+
+matrix: .venv/check.stamp  ## the contract suite on each Kafka, engine and Python; goes on where it ended
+	$(BIN)/python -m tests.matrix $(ARGS)
 
 bench: .venv/compiled.stamp  ## the figures of this machine, the hot path compiled
 	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.venv/compiled $(BIN)/minuet bench
