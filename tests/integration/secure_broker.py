@@ -122,7 +122,9 @@ def secure_broker(folder: Path) -> Iterator[SecureBroker]:
     port, controller_port = network.free_port(), network.free_port()
     passwords = {user: uuid.uuid4().hex for user in USERS}
     certificate, stranger = self_signed(folder / "broker"), self_signed(folder / "stranger")
-    config = _configure(folder, (port, controller_port), certificate, passwords["admin"])
+    ports = (port, controller_port)
+    more = security(ports, certificate, passwords["admin"])
+    config = kafka_config.write(folder, *ports, more)
     runtime, class_path = java.find(), jars.class_path(lambda *_: None)
     tool = kafka_config.command(runtime.path, class_path, folder, "kafka.tools.StorageTool")
     scram = [f"{MECHANISM}=[name={user},password={word}]" for user, word in passwords.items()]
@@ -166,11 +168,11 @@ def self_signed(path: Path) -> Path:
     return certificate
 
 
-def _configure(folder: Path, ports: tuple[int, int], certificate: Path, password: str) -> Path:
-    config = kafka_config.write(folder, *ports)
+def security(ports: tuple[int, int], certificate: Path, password: str) -> dict[str, str]:
+    """The settings of a node that wants TLS and a login; ports: of clients, and of controllers."""
     host, (port, controller_port) = network.HOST, ports
     module = f'{LOGIN} required username="admin" password="{password}";'
-    more = {
+    return {
         "inter.broker.listener.name": "SASL_SSL",
         "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
         "listeners": f"SASL_SSL://{host}:{port},CONTROLLER://{host}:{controller_port}",
@@ -183,12 +185,8 @@ def _configure(folder: Path, ports: tuple[int, int], certificate: Path, password
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(certificate),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:admin;User:ANONYMOUS",  # the controller, on loopback
+        "super.users": "User:admin;User:ANONYMOUS",  # the controllers, on loopback
     }
-    written = config.read_text().splitlines()
-    kept = [line for line in written if line.partition("=")[0] not in more]
-    config.write_text("\n".join([*kept, *(f"{k}={v}" for k, v in more.items()), ""]))
-    return config
 
 
 def _wait(broker: SecureBroker, child: process.Process, log: Path) -> None:
