@@ -19,12 +19,16 @@ class Cutter:
         self._broker = broker
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        threading.Thread(target=self._accept, name="cutter", daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, name="cutter", daemon=True)
+        self._accepting.start()
 
     def __enter__(self) -> Cutter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)  # wakes who accepts
+        self._accepting.join()
         self._server.close()
         self.cut()
 
@@ -62,3 +66,4 @@ class Cutter:
         for each in (said, to):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+        said.close()
