@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError
 
 from minuet.errors import BrokerError
 from minuet.kafka.connection import Connection
-from minuet.kafka.reasons import lasts
+from minuet.kafka.reasons import refuses_login
 
 LASTING_S = 20.0  # a broker that has just started may not know its users yet
 APART_S = 15.0  # a client tries again every ten seconds
@@ -31,7 +31,7 @@ class Refusals:
 
     def heard(self, error: KafkaError) -> None:
         """Note an error of a connection."""
-        if lasts(error):
+        if refuses_login(error):
             now = time.monotonic()
             if now - self._last > APART_S:
                 self._first = now

@@ -20,7 +20,15 @@ from confluent_kafka.admin import (
 )
 
 from minuet.errors import BrokerError, UsageError
-from minuet.kafka.reasons import Refused, describe, explain, lasts, refused, tells
+from minuet.kafka.reasons import (
+    Refused,
+    describe,
+    explain,
+    lasts,
+    refused,
+    refuses_login,
+    tells,
+)
 from minuet.kafka.repeats import Repeats
 from minuet.settings import kafka as names
 
@@ -189,8 +197,8 @@ class Connection:
         return BrokerError(": ".join(part for part in (self.name, about, text) if part))
 
     def refuses(self) -> bool:
-        """Whether what was wrong last is for a person to mend, as a login that is refused."""
-        return self._trouble.last is not None and lasts(self._trouble.last)
+        """Whether what was wrong last is that the login was refused."""
+        return self._trouble.last is not None and refuses_login(self._trouble.last)
 
     def reason(self, since: float) -> str:
         """What the clients have said since then of why it does not work; empty for nothing."""

@@ -126,6 +126,12 @@ def lasts(error: KafkaError) -> bool:
     return error.code() in _LASTING or _by_text(error) != ""
 
 
+def refuses_login(error: KafkaError) -> bool:
+    """Whether Kafka refuses who asks, rather than that it cannot be reached."""
+    is_alert = error.code() == KafkaError._TRANSPORT and "SSL alert" in error.str()
+    return error.code() in _LASTING or is_alert
+
+
 def tells(error: KafkaError) -> bool:
     """Whether it says why, and not only that it did not work."""
     return error.code() not in _VAGUE or _words(error) != ""
