@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     found: dict[str, Any] = {"load": [round(os.getloadavg()[0], 1)], "kills": []}
     composed = Composed(asked.project, asked.compose)
+    if asked.only_build:
+        composed.build()
+        return 0
     try:
         if not asked.no_build:
             found["build_s"] = _timed(composed.build)
@@ -71,6 +74,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--prometheus", action="store_true", help="the profile too; needs its image"
     )
     parser.add_argument("--no-build", action="store_true", help="the image is there")
+    parser.add_argument("--only-build", action="store_true", help="the image, and nothing else")
     parser.add_argument("--keep", action="store_true", help="leave it running, to look around")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
@@ -197,5 +201,7 @@ def _as_text(found: dict[str, Any]) -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except Failed as failed:
+        sys.exit(str(failed))
     except subprocess.TimeoutExpired as late:
         sys.exit(f"{late.cmd} did not end within {late.timeout:.0f} s")

@@ -64,7 +64,7 @@ class Composed:
         self._environment = {**os.environ, "MINUET_IMAGE": IMAGE, "COMPOSE_PROFILES": ""}
         self._environment |= {name: str(port) for name, port in self._ports.items()}
         self._desk = f"{project}-desk"
-        self._scale: list[str] = []
+        self._scale: dict[str, int] = {}
 
     def build(self) -> None:
         """Build the image, by the older builder where the newer is not there."""
@@ -82,11 +82,17 @@ class Composed:
         """Bring up all services, or some with what they need."""
         if profiles:
             self._environment["COMPOSE_PROFILES"] = ",".join(profiles)
-        self._compose("up", "--detach", "--no-build", *self._scale, *services)
+        counts = [
+            word
+            for name, n in self._scale.items()
+            if not services or name in services  # Compose refuses the others
+            for word in ("--scale", f"{name}={n}")
+        ]
+        self._compose("up", "--detach", "--no-build", *counts, *services)
 
     def scale(self, counts: Mapping[str, int]) -> None:
         """Have more of some services, from now on."""
-        self._scale = [word for name, n in counts.items() for word in ("--scale", f"{name}={n}")]
+        self._scale = dict(counts)
         self.up(*counts)
 
     def kill(self, service: str) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from minuet.dev import Broker
+from minuet.testing import Kafka
 from tests import installed
 from tests.integration.secure_broker import SecureBroker, secure_broker
+
+pytest_plugins = ["minuet.testing.plugin"]  # also where an older install is not known by it
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell started this beside it
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C of a child is tested
@@ -43,13 +45,9 @@ def no_settings_of_the_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a broker of our own, on a port of its own; gone after the session."""
-    broker = Broker(tmp_path_factory.mktemp("kafka"))
-    try:
-        yield broker.up()
-    finally:
-        broker.reset()
+def kafka(minuet_kafka: Kafka) -> str:
+    """The address of the broker that `--kafka` names: by default one of our own, gone after it."""
+    return minuet_kafka.bootstrap
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes Docker ready for the tests: installs it if that is allowed, starts it, and sees that the images
-# are there. What cannot be pulled is built as a look-alike under the official name: of the Java and the
-# jars by which the tests start Kafka, and of a Python 3.12 of this machine. What is there stays.
+# are there, ours too. What cannot be pulled is built as a look-alike under the official name: of the
+# Java and the jars by which the tests start Kafka, and of a Python 3.12 of this machine.
 # Where Docker cannot be had it says so and ends well: the tests that need it are skipped, visibly.
 #
 # usage: deploy/ci/docker.sh            after `make .venv/check.stamp`
@@ -19,8 +19,8 @@ main() {
   have_daemon || return 0
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  for step in kafka_image python_image; do timed "$step"; done
-  docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep -F -e "$kafka" -e "$slim"
+  for step in kafka_image python_image minuet_image; do timed "$step"; done
+  docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep -F -e "$kafka" -e "$slim" -e minuet-orders
 }
 
 skip() { echo "no Docker here, tests that need it are skipped: $1" >&2; false; }
@@ -87,6 +87,12 @@ python_image() {
     --exclude='lib/python3.12/ensurepip' --exclude='*.a' --exclude='__pycache__' --exclude='*.pth' -c bin/python3.12 lib include \
     | tar -C "$work/python/python" -x
   build "$slim" "$work/python"
+}
+
+# Ours, which the tests build again: of what is there already.
+minuet_image() {
+  docker image inspect "$slim" > /dev/null 2>&1 || return 0
+  "$python" "$here/../compose_check.py" --only-build
 }
 
 # The folder of a Python 3.12 that can be copied: one that was built into a folder of its own.

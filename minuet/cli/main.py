@@ -30,6 +30,7 @@ COMMANDS = {
         "Publish events from JSON lines or CSV; each line is validated, good ones go through."
     ),
     "ingest": "Take events as CloudEvents over HTTP, until Ctrl-C or SIGTERM.",
+    "import": "Put the events that a workflow imports onto its log, until Ctrl-C or SIGTERM.",
     "worker": "Run a workflow's steps and its coordinator, until Ctrl-C or SIGTERM.",
     "verify": "Read the log from its start, fold it, and compare every stored row with the fold.",
     "rebuild": "Drop a workflow's table and make it anew from the log, then verify it.",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ from minuet.engines.worker import Assignment, part_of, run
 from minuet.errors import BrokerError
 from minuet.health.standing import Standing
 from minuet.kafka.connection import Connection
+from minuet.kafka.groups import described
 from minuet.spec.assemble import Workflow
 
 EXIT_INTERRUPTED = 130
@@ -136,9 +139,22 @@ async def _announce(wish: Wish, standing: Standing) -> None:
         http=standing.address, form=wish.form, log=wish.workflow.spec.log_topic,
         bootstrap=wish.connection.bootstrap,
     )  # fmt: skip
+    if loop.coordinates and wish.workflow.spec.imports:
+        await asyncio.to_thread(_look_for_importer, wish)
     while not loop.coordinates and wish.http is not None:
         await asyncio.sleep(_COORDINATOR_AGAIN_S)
         await _coordinator(wish, standing)
+
+
+def _look_for_importer(wish: Wish) -> None:
+    """Say, if it is so, that what the workflow imports is brought by nobody."""
+    spec = wish.workflow.spec
+    with suppress(BrokerError):
+        [group] = described(wish.connection, [spec.import_group])
+        if not group.members:
+            names = ", ".join(each.type for each in spec.imports)
+            text = "nobody imports %s now: run `minuet import %s`"
+            logging.getLogger("minuet.worker").warning(text, names, spec.name)
 
 
 async def _coordinator(wish: Wish, standing: Standing) -> None:

@@ -12,24 +12,16 @@ from minuet.dev.network import HOST
 
 # C1 alone starts in half the time and leaves the second core to the workers; C2 has earned back
 # what it costs after more than half a million records only (docs/decisions/0003).
-JVM_FLAGS = (
-    "-Xms64m",
-    "-Xmx512m",
+HEAP = ("-Xms64m", "-Xmx512m")
+SMALL = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",
 )
+JVM_FLAGS = (*HEAP, *SMALL)
 
-SETTINGS = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.listener.names": "CONTROLLER",
-    "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-    "num.network.threads": "2",
-    "num.io.threads": "4",
-    "log.cleaner.dedupe.buffer.size": str(16 << 20),  # the default 128 MB is a quarter of the heap
+ONE_NODE = {
     # A topic that nobody planned is a mistake to see, not to paper over.
     "auto.create.topics.enable": "false",
     # One node: one copy. Few partitions: their leaders are found, and loaded, at every start.
@@ -49,6 +41,19 @@ SETTINGS = {
     "group.consumer.min.heartbeat.interval.ms": "100",
     "group.consumer.heartbeat.interval.ms": "1000",
     "group.consumer.assignment.interval.ms": "0",
+}
+"""What a broker is told that is alone, wherever it runs."""
+
+SETTINGS = {
+    **ONE_NODE,
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "log.cleaner.dedupe.buffer.size": str(16 << 20),  # the default 128 MB is a quarter of the heap
 }
 
 LOGGING = """\

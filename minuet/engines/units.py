@@ -6,6 +6,7 @@ while Kafka sees its heartbeat.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from minuet.engines.unit import Unit
@@ -25,11 +26,12 @@ def unit_name(unit: Unit) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LiveUnit:
-    """A unit that some worker runs right now."""
+    """A unit that some worker runs right now; `assignor`: how its members share partitions."""
 
     group: str
     does: frozenset[str]
     members: int
+    assignor: str = ""
 
 
 class Units:
@@ -50,28 +52,42 @@ class Units:
         Raises:
             BrokerError: Kafka cannot be reached.
         """
-        found: dict[tuple[str, str], int] = {}
+        found: dict[tuple[str, str, str], int] = {}
         for group in described(self._connection, self._may_be_ours):
             for member in group.members:
                 if member.client_id.startswith(f"{_PREFIX}:{self._workflow}:"):
-                    key = (group.group_id, member.client_id)
+                    key = (group.group_id, member.client_id, group.partition_assignor)
                     found[key] = found.get(key, 0) + 1
         return [
-            LiveUnit(group, frozenset(client_id.split(":", 2)[2].split(",")), members)
-            for (group, client_id), members in found.items()
+            LiveUnit(group, frozenset(client_id.split(":", 2)[2].split(",")), members, assignor)
+            for (group, client_id, assignor), members in found.items()
         ]
 
     def _may_be_ours(self, group: str) -> bool:
         return not group.startswith("minuet-")
 
-    def refuse_overlap(self, unit: Unit, group: str) -> None:
+    def refuse_overlap(
+        self, unit: Unit, group: str, assignors: Container[str] = ("cooperative-sticky",)
+    ) -> None:
         """Refuse a unit that would do what another live unit does already.
+
+        Args:
+            unit: that is to be started.
+            group: of it.
+            assignors: by which its members can share partitions: native ones and those on Faust
+                share none.
 
         Raises:
             UsageError: names the other unit's group and the steps both have.
         """
         mine = frozenset(unit_name(unit).split(":", 2)[2].split(","))
         for other in self.live():
+            if other.group == group and other.assignor and other.assignor not in assignors:
+                message = (
+                    f"group {group} is live on another engine: native workers and those on Faust "
+                    "are never in one group; stop it first, or take other steps"
+                )
+                raise UsageError(message)
             if other.group == group and other.does == mine:
                 continue
             both = sorted(other.does & mine)

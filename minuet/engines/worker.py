@@ -47,6 +47,7 @@ COORDINATOR = "coordinator"  # in `only`, a name like a step's
 # of the CPU; what stands after the imports (`gc.freeze`) need not be looked through at all.
 _COLLECT_AFTER = (400_000, 50, 1_000)
 _CLOSE_S = 5.0
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ async def run(
     assignment: Assignment,
     *,
     ready: Callable[[Loop], None] = lambda _: None,
+    alone: bool = True,
 ) -> signal.Signals | None:
     """Run a worker until SIGTERM or SIGINT; returns which, or None when it was stopped otherwise.
 
@@ -141,32 +143,37 @@ async def run(
         connection: where Kafka is.
         assignment: which part.
         ready: told once the worker begins to join its group.
+        alone: the process is the worker's own: it takes the signals, and collects the garbage as
+            suits it. Else it ends when its loop is stopped.
 
     Raises:
         BrokerError: Kafka cannot be reached, or went away for good.
         UsageError: topics are missing or wrong, or another live unit has one of the steps.
     """
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
+    if alone:
+        collect_rarely()
     of_worker.set(connection)
     prefix_of_worker.set(workflow.spec.prefix)
     unit, group = unit_of(workflow, assignment)
     topics.check(connection, workflow.spec)
     Units(connection, workflow.spec.group).refuse_overlap(unit, group)
-    with _guarded(assignment.state) as guard:
-        return await _run(unit, group, connection, assignment, guard, ready)
+    with guarded(assignment.state) as guard:
+        return await _run(
+            unit, group, connection, assignment, guard, ready, _STOPS if alone else ()
+        )
 
 
-async def _run(
+def collect_rarely() -> None:
+    """Have the garbage collector look at what this process keeps as rarely as that may be."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
+
+
+async def _run(  # noqa: PLR0913  (what one run needs)
     unit: Unit, group: str, connection: Connection, assignment: Assignment, guard: Guard,
-    ready: Callable[[Loop], None],
+    ready: Callable[[Loop], None], stops: Iterable[signal.Signals],
 ) -> signal.Signals | None:  # fmt: skip
     spec = unit.workflow.spec
-    for each in unfit(spec.before, spec):
-        text = "%s: its sagas in flight wait there for ever; see `minuet compat %s`"
-        _LOG.warning(text, each, spec.name)
-    codec = _codec(unit.workflow, TopicRegistry(connection, spec.schema_topic), guard)
-    codec.register()  # now, rather than while the first events of each type wait
     native = KafkaLog(
         connection,
         spec.log_topic,
@@ -182,11 +189,9 @@ async def _run(
         log = cast(Log, MeteredLog(native, spec.log_topic, spec.table_topic))
     if assignment.failpoints is not None:
         log, guard = _failing(log, guard, assignment.failpoints, spec)
-    stores = _stores(unit, group, connection, assignment)
-    loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)
-    loop.runner.guard = guard
+    loop = loop_of(unit, group, connection, assignment, guard, log)
     asyncio.get_running_loop().set_exception_handler(lambda _, found: _stop_at(loop, found))
-    with _Signals(loop) as signals:
+    with _Signals(loop, stops) as signals:
         try:
             await loop.start()
             ready(loop)
@@ -197,6 +202,22 @@ async def _run(
         finally:
             await close_resources(unit.resources.values())
     return signals.heard
+
+
+def loop_of(
+    unit: Unit, group: str, connection: Connection, assignment: Assignment, guard: Guard, log: Log
+) -> Loop:
+    """Return the loop of a unit over a log, the schemas of its events registered."""
+    spec = unit.workflow.spec
+    for each in unfit(spec.before, spec):
+        text = "%s: its sagas in flight wait there for ever; see `minuet compat %s`"
+        _LOG.warning(text, each, spec.name)
+    codec = _codec(unit.workflow, TopicRegistry(connection, spec.schema_topic), guard)
+    codec.register()  # now, rather than while the first events of each type wait
+    stores = _stores(unit, group, connection, assignment)
+    loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)
+    loop.runner.guard = guard
+    return loop
 
 
 def _failing(log: Log, guard: Guard, folder: Path, spec: Spec) -> tuple[Log, Guard]:
@@ -220,7 +241,7 @@ async def close_resources(resources: Iterable[object]) -> None:
 
 
 @contextmanager
-def _guarded(state: Path | None) -> Iterator[Guard]:
+def guarded(state: Path | None) -> Iterator[Guard]:
     """Keep a journal of what runs; it stays behind when the process is killed."""
     try:
         quarantine = Quarantine(CrashMemory(state)) if state is not None else None
@@ -260,15 +281,16 @@ def _stop_at(loop: Loop, found: dict[str, Any]) -> None:
 
 
 class _Signals:
-    """Stops a loop cleanly at SIGTERM and SIGINT; a second one does not wait for handlers."""
+    """Stops a loop cleanly at these signals; a second one does not wait for handlers."""
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, stops: Iterable[signal.Signals]) -> None:
         self.heard: signal.Signals | None = None
         self._loop = loop
+        self._stops = tuple(stops)
 
     def __enter__(self) -> _Signals:
         running = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in self._stops:
             running.add_signal_handler(number, self._stop, number)
         return self
 
@@ -278,6 +300,6 @@ class _Signals:
 
     def __exit__(self, *_: object) -> None:
         running = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in self._stops:
             with suppress(ValueError):
                 running.remove_signal_handler(number)

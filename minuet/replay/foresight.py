@@ -56,15 +56,13 @@ class Foresight:
         self._plan, self._now_ms = plan, now_ms
         self._next = dict(ends)
         self._tables: dict[int, Table] = {}
-        self._touched: dict[int, dict[str, None]] = {}
+        self._awake: dict[int, dict[str, None]] = {}  # touched, and not at rest
         self._resting: dict[int, dict[str, None]] = {}
 
     def stands(self, record: Kept, *, touched: bool = False) -> None:
         """Take a record that stands on the log; `touched`: what is due in its saga is counted."""
         found = _parsed(record, record.offset, record.time)
-        if touched:
-            self._touched.setdefault(record.partition, {})[found.key] = None
-        self._fold(record.partition, found)
+        self._fold(record.partition, found, touched=touched)
 
     def comes(self, record: Kept) -> None:
         """Take a record that would be appended."""
@@ -73,16 +71,15 @@ class Foresight:
         found = _parsed(record, at, self._now_ms)
         if REJECTS in found.headers:
             found = self._about(record, found)
-        self._touched.setdefault(record.partition, {})[found.key] = None
-        self._fold(record.partition, found)
+        self._fold(record.partition, found, touched=True)
 
     def due(self) -> Due:
         """What is due in the sagas to which something would be appended."""
         found = Due()
-        for partition, keys in self._touched.items():
+        for partition, keys in self._awake.items():
             for key in keys:
                 state = self._tables[partition].get(key)
-                if state is not None and not (state.status.ended and not state.seen):
+                if state is not None:
                     self._count(found, state)
         return found
 
@@ -110,12 +107,16 @@ class Foresight:
                 )  # fmt: skip
         return found
 
-    def _fold(self, partition: int, record: Record) -> None:
+    def _fold(self, partition: int, record: Record, *, touched: bool) -> None:
         table = self._tables.get(partition)
         if table is None:
             table = self._tables[partition] = Table(self._plan)
         state = table.fold(record)
+        awake = self._awake.setdefault(partition, {})
+        if touched:
+            awake[record.key] = None
         if state.status.ended and not state.seen:
+            awake.pop(record.key, None)
             resting = self._resting.setdefault(partition, {})
             resting[record.key] = None
             if len(resting) >= _PACK_EVERY:

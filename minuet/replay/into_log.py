@@ -18,6 +18,7 @@ from minuet.kafka.kept import Kept
 from minuet.kafka.writer import Headers, Place, WriteError, Writer
 from minuet.publish.pace import Pace
 from minuet.replay.foresight import is_readable, rejected_id
+from minuet.replay.marks import Marks
 from minuet.replay.sources import Source
 from minuet.replay.stopping import Stopping
 
@@ -41,18 +42,14 @@ class Known:
 
     watched: set[bytes] = field(default_factory=set)
     places: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
-    _ids: set[int] = field(default_factory=set)
+    _ids: Marks = field(default_factory=Marks)
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def is_new(self, record: Kept) -> bool:
         """Take a record; whether it is the first of its id in its saga."""
-        mark = hash((record.key, record.header(ID)))
-        if mark in self._ids:
-            return False
-        self._ids.add(mark)
-        return True
+        return self._ids.add(hash((record.key, record.header(ID))))
 
     def saw(self, record: Kept) -> None:
         """Note where a record stands, if that must be known; the first of its id counts."""
@@ -61,7 +58,7 @@ class Known:
 
     def copy(self) -> Known:
         """Return another that takes more without changing this one."""
-        return Known(set(self.watched), dict(self.places), set(self._ids))
+        return Known(set(self.watched), dict(self.places), self._ids.copy())
 
 
 class Prefixes:

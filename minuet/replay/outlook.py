@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import Any
@@ -11,6 +11,7 @@ from minuet.core.plan import Plan
 from minuet.kafka.kept import Kept
 from minuet.replay.foresight import Due, Foresight, is_readable, rejected_id
 from minuet.replay.into_log import Known
+from minuet.replay.marks import Keys
 from minuet.replay.selection import Selection
 from minuet.replay.sources import LogSource, Source
 from minuet.replay.stopping import Stopping
@@ -29,7 +30,7 @@ class Choice:
         untold: records of which the condition could not be told: they chose none.
     """
 
-    def __init__(self, keys: frozenset[bytes] | None, untold: int = 0) -> None:
+    def __init__(self, keys: Collection[bytes] | None, untold: int = 0) -> None:
         self._keys = keys
         self.untold = untold
 
@@ -91,7 +92,7 @@ def choose(
         stopping: ends it.
         progress: told how many records are read, and how many there are.
     """
-    found, keys = Survey(selection.sagas), set[bytes]()
+    found, keys = Survey(selection.sagas), Keys()
     for number, record in enumerate(stopping.until(source.records())):
         if number % _PROGRESS_EVERY == 0:
             progress(number, source.most)
@@ -100,7 +101,7 @@ def choose(
                 continue
             keys.add(record.key)
             found.add(record)
-    return found, Choice(frozenset(keys), selection.untold)
+    return found, Choice(keys, selection.untold)
 
 
 def outlook(

@@ -16,13 +16,17 @@ from minuet.spec.model import Spec
 
 PUBLISHER = "publisher"
 READER = "reader"
+IMPORTER = "importer"
 OPERATOR = "operator"
 DEPLOYER = "deployer"
+IMPORTER = "importer"
 ROLES = {
     PUBLISHER: "begins sagas: `minuet publish`, `minuet ingest`, a `Publisher` in a service",
     READER: "looks: `saga list`, `incidents`, `verify`, `replay` into a file, `whatif`",
     OPERATOR: "looks and acts: `saga resume`, `dead-letters redrive`, `rebuild`",
+    IMPORTER: "puts events of elsewhere onto the log: `minuet import`",
     DEPLOYER: "makes the topics, and registers schemas",
+    IMPORTER: "brings events of other logs and topics: `minuet import`",
 }
 
 
@@ -100,6 +104,8 @@ def _of_worker(
     yield Right("Group", unit.group, "Read")
     for group in {*groups, spec.group} - {unit.group}:
         yield Right("Group", group, "Describe")
+    if spec.imports and unit.coordinates:  # it says when nobody imports
+        yield Right("Group", spec.import_group, "Describe")
     if transactional:
         for number in range(spec.partitions):
             yield Right("TransactionalId", identity(unit.group, number), "Write")
@@ -112,6 +118,17 @@ def _of_publisher(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
         yield from _topic(topic, "Describe")
     yield from _topic(spec.log_topic, "Write")
     yield from _topic(spec.schema_topic, "Read")
+
+
+def _of_importer(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
+    yield from _checked(spec)
+    for topic in (spec.table_topic, *spec.retry_topics):
+        yield from _topic(topic, "Describe")
+    yield from _topic(spec.log_topic, "Write")
+    yield from _topic(spec.dead_letter_topic, "Write")
+    for topic in {spec.schema_topic, *spec.import_topics, *spec.import_schema_topics}:
+        yield from _topic(topic, "Read")
+    yield Right("Group", spec.import_group, "Read")
 
 
 def _of_events(spec: Spec) -> Sequence[str]:
@@ -135,6 +152,17 @@ def _of_operator(spec: Spec, groups: Iterable[str]) -> Iterator[Right]:
         yield from _topic(topic, "Write")
 
 
+def _of_importer(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
+    yield from _of_publisher(spec, ())
+    yield from _topic(spec.dead_letter_topic, "Write")
+    yield Right("Group", spec.import_group, "Read")
+    for topic, imports in spec.import_topics.items():
+        yield from _topic(topic, "Read")
+        for each in imports:
+            if each.log:
+                yield from _topic(each.source(spec.prefix).schema_topic, "Read")
+
+
 def _of_deployer(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
     for plan in topics.plan(spec):
         yield from _topic(plan.name, "Create", "Describe", "AlterConfigs")
@@ -145,5 +173,7 @@ _OF_ROLES = {
     PUBLISHER: _of_publisher,
     READER: _of_reader,
     OPERATOR: _of_operator,
+    IMPORTER: _of_importer,
     DEPLOYER: _of_deployer,
+    IMPORTER: _of_importer,
 }

@@ -22,9 +22,11 @@ from tests.engines.world import OPTIONS, Worker, World
 
 
 class NativeWorld(World):
-    def __init__(self, bootstrap: str, within: str = "1h", options: Options = OPTIONS) -> None:
+    def __init__(
+        self, connection: Connection, within: str = "1h", options: Options = OPTIONS
+    ) -> None:
         super().__init__(f"trips-{uuid4().hex[:8]}", within, options)
-        self.connection = Connection(bootstrap)
+        self.connection = connection
         self._producer = self.connection.producer()
 
     async def open(self) -> None:
@@ -90,11 +92,11 @@ class NativeWorld(World):
 
 
 def play(
-    bootstrap: str, story: Callable[[World], Awaitable[None]], *, within: str = "1h",
+    connection: Connection, story: Callable[[World], Awaitable[None]], *, within: str = "1h",
     options: Options = OPTIONS,
 ) -> None:  # fmt: skip
     async def main() -> None:
-        world = NativeWorld(bootstrap, within, options)
+        world = NativeWorld(connection, within, options)
         await world.open()
         try:
             await story(world)
@@ -105,7 +107,7 @@ def play(
 
 
 def play_in_transactions(
-    bootstrap: str, story: Callable[[World], Awaitable[None]], *, within: str = "1h",
+    connection: Connection, story: Callable[[World], Awaitable[None]], *, within: str = "1h",
     options: Options = OPTIONS,
 ) -> None:  # fmt: skip
-    play(bootstrap, story, within=within, options=replace(options, guarantee="transactional"))
+    play(connection, story, within=within, options=replace(options, guarantee="transactional"))

@@ -20,6 +20,7 @@ from minuet.engines.model_broker import Faults
 from minuet.event.ids import action_id, begin_id
 from minuet.event.platform import SagaCancelled
 from minuet.event.record import BY
+from minuet.kafka.connection import Connection
 from minuet.step import Context
 from tests.engines import native_world
 from tests.engines.memory_world import MemoryWorld
@@ -223,7 +224,7 @@ def test_an_undo_whose_answer_is_lost_is_done_all_the_same() -> None:
 @pytest.mark.kafka
 @pytest.mark.parametrize("kind", KINDS)
 def test_so_they_do_on_a_real_broker_when_the_worker_dies_in_the_midst(
-    kafka: str, kind: str
+    kafka: Connection, kind: str
 ) -> None:
     async def story(world: World) -> None:
         service = await played(world, "charge_card", kind, 60)

@@ -38,9 +38,9 @@ HITS = 3
 class Plain:
     """A client of transactions as anybody writes it, and its topic."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self.connection = Connection(bootstrap)
-        self.coordinator = Coordinator(bootstrap)
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.coordinator = Coordinator(connection)
         self.topic = self.name = f"plain-{uuid4().hex[:8]}"
         admin = self.connection.admin()
         [made] = admin.create_topics([NewTopic(self.topic, 1, 1)]).values()
@@ -68,7 +68,7 @@ class Plain:
 
 
 @pytest.fixture
-def plain(kafka: str) -> Plain:
+def plain(kafka: Connection) -> Plain:
     return Plain(kafka)
 
 
@@ -169,9 +169,9 @@ class Meddled:
 class Meddling(NativeWorld):
     """A world whose transactions are meddled with, until it was done often enough."""
 
-    def __init__(self, bootstrap: str) -> None:
-        super().__init__(bootstrap, options=replace(OPTIONS, guarantee="transactional"))
-        self.coordinator = Coordinator(bootstrap)
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, options=replace(OPTIONS, guarantee="transactional"))
+        self.coordinator = Coordinator(connection)
         self.answers: list[int] = []  # to late ends
         self._left = iter(range(HITS))
         self.replaced: list[str] = []
@@ -226,7 +226,7 @@ class MeddledConnection(Connection):
     """A connection whose transactional producers are meddled with."""
 
     def __init__(self, world: Meddling) -> None:
-        super().__init__(world.connection.bootstrap)
+        super().__init__(world.connection.bootstrap, world.connection.options)
         object.__setattr__(self, "_world", world)
 
     def transactional(self, name: str, heard: Any, over: Any) -> Producer:
@@ -257,7 +257,7 @@ def renewed(world: Meddling) -> int:
 
 @pytest.mark.parametrize("commit", [True, False])
 def test_an_end_right_before_our_own_changes_nothing_or_is_noticed(
-    kafka: str, commit: bool
+    kafka: Connection, commit: bool
 ) -> None:
     class Before(Meddling):
         def before_end(self, producer: Meddled) -> None:
@@ -273,7 +273,9 @@ def test_an_end_right_before_our_own_changes_nothing_or_is_noticed(
     assert renewed(world) == (0 if commit else HITS)
 
 
-def test_a_commit_amid_our_records_makes_the_first_of_them_stand_twice_at_most(kafka: str) -> None:
+def test_a_commit_amid_our_records_makes_the_first_of_them_stand_twice_at_most(
+    kafka: Connection,
+) -> None:
     class Amid(Meddling):
         def amid(self, producer: Meddled, topic: str) -> None:
             second = topic == self.spec.log_topic and topic in producer.topics
@@ -289,7 +291,9 @@ def test_a_commit_amid_our_records_makes_the_first_of_them_stand_twice_at_most(k
     assert doubles(history) >= HITS
 
 
-def test_who_got_no_answer_to_a_commit_is_replaced_and_its_late_end_refused(kafka: str) -> None:
+def test_who_got_no_answer_to_a_commit_is_replaced_and_its_late_end_refused(
+    kafka: Connection,
+) -> None:
     class Unanswered(Meddling):
         was: Meddled | None = None
         refusals: list[int] = []  # noqa: RUF012
@@ -316,7 +320,7 @@ def test_who_got_no_answer_to_a_commit_is_replaced_and_its_late_end_refused(kafk
 
 
 def test_a_connection_lost_during_a_commit_replaces_the_producer_and_says_nothing_twice(
-    kafka: str,
+    kafka: Connection,
 ) -> None:
     class Disturbed(Meddling):
         def before_end(self, producer: Meddled) -> None:

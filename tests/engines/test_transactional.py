@@ -25,7 +25,7 @@ TRANSACTIONAL = replace(OPTIONS, guarantee="transactional")
 REFUSALS = 8
 
 
-async def opened(kafka: str) -> tuple[NativeWorld, Worker]:
+async def opened(kafka: Connection) -> tuple[NativeWorld, Worker]:
     world = NativeWorld(kafka, options=TRANSACTIONAL)
     await world.open()
     worker = await world.start()
@@ -34,7 +34,7 @@ async def opened(kafka: str) -> tuple[NativeWorld, Worker]:
 
 
 @pytest.mark.kafka
-def test_who_finds_its_name_taken_asks_the_group_and_goes_on(kafka: str) -> None:
+def test_who_finds_its_name_taken_asks_the_group_and_goes_on(kafka: Connection) -> None:
     async def main() -> None:
         world, worker = await opened(kafka)
         await world.ask(*SAGAS)
@@ -58,7 +58,7 @@ def test_who_finds_its_name_taken_asks_the_group_and_goes_on(kafka: str) -> None
 
 
 @pytest.mark.kafka
-def test_what_a_predecessor_left_open_is_ended_at_once_and_never_seen(kafka: str) -> None:
+def test_what_a_predecessor_left_open_is_ended_at_once_and_never_seen(kafka: Connection) -> None:
     async def main() -> None:
         world = NativeWorld(kafka, options=TRANSACTIONAL)
         await world.open()
@@ -82,7 +82,7 @@ def test_what_a_predecessor_left_open_is_ended_at_once_and_never_seen(kafka: str
 
 
 @pytest.mark.kafka
-def test_refusals_right_behind_a_record_leave_the_worker_alive(kafka: str) -> None:
+def test_refusals_right_behind_a_record_leave_the_worker_alive(kafka: Connection) -> None:
     """As librdkafka's own abort there does not (its issue 4849)."""
 
     async def main() -> None:
@@ -109,7 +109,7 @@ def test_refusals_right_behind_a_record_leave_the_worker_alive(kafka: str) -> No
 
 @pytest.mark.kafka
 def test_rows_and_their_position_are_one_and_ends_of_transactions_are_not_looked_at(
-    kafka: str,
+    kafka: Connection,
 ) -> None:
     class Noting(Meddling):
         def before_end(self, producer: Meddled) -> None:
@@ -138,7 +138,7 @@ def test_rows_and_their_position_are_one_and_ends_of_transactions_are_not_looked
 
 
 @pytest.mark.kafka
-def test_a_row_of_somebody_else_between_the_own_ones_is_found(kafka: str) -> None:
+def test_a_row_of_somebody_else_between_the_own_ones_is_found(kafka: Connection) -> None:
     async def main() -> None:
         world, worker = await opened(kafka)
         await world.ask("t")

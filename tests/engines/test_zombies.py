@@ -14,6 +14,7 @@ from minuet.engines.memory import MemoryLog
 from minuet.engines.native import KafkaLog
 from minuet.engines.silence import Silence
 from minuet.errors import BrokerError
+from minuet.kafka.connection import Connection
 from tests.engines import native_world
 from tests.engines.memory_world import MemoryWorld
 from tests.engines.test_in_doubt import cancel, saga
@@ -171,7 +172,7 @@ def test_who_came_back_starts_nothing_before_it_learns_that_it_was_expelled(
 
 
 def test_after_a_silence_nothing_is_started_before_the_group_was_asked(
-    kafka: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
 

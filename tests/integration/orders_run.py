@@ -272,6 +272,26 @@ class OrdersRun:
         self.workers.append(Worker(process, said))
         return self.workers[-1]
 
+    def start_on_faust(self, *more: str) -> Worker:
+        """Start a worker on Faust and wait until it is ready."""
+        what = ["minuet.engines.faust", "orders", "--simulated", "--json", *more]
+        worker = self.start_module(
+            *what, "--bootstrap", self.bootstrap, "--project", str(self._folder)
+        )
+        until("the worker on Faust is ready", lambda: worker.ready)
+        return worker
+
+    def start_module(self, *command: str) -> Worker:
+        """Start a worker of its own kind, in the project's folder."""
+        said = self._folder / f"worker-{len(self.workers)}.log"
+        with said.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command], cwd=self._folder, env=self._environment(),
+                stdout=out, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self.workers.append(Worker(process, said))
+        return self.workers[-1]
+
     def start_ready(self, *more: str) -> Worker:
         """Start a worker and wait until it is."""
         worker = self.start(*more)

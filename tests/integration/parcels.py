@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
@@ -87,7 +88,10 @@ class Parcels:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `minuet` with these arguments in the project's folder, on the broker."""
-        return self._start(*arguments, "--bootstrap", self.bootstrap)
+        return self._start(*arguments, *self._where(arguments))
+
+    def _where(self, arguments: Sequence[str]) -> tuple[str, ...]:
+        return () if "--bootstrap" in arguments else ("--bootstrap", self.bootstrap)
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", "from minuet.cli.main import main; main()", *arguments]
@@ -116,7 +120,7 @@ class Parcels:
     def typed(self, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:
         """Run `minuet` in this process, where it need not be imported again."""
         out, errors = StringIO(), StringIO()
-        where = ("--bootstrap", self.bootstrap, "--project", str(self.folder))
+        where = (*self._where(arguments), "--project", str(self.folder))
         code: object = 0
         logger = logging.getLogger()
         handlers, level = list(logger.handlers), logger.level  # a command has its own, for its end

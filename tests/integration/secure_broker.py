@@ -154,7 +154,8 @@ def secure_broker(folder: Path) -> Iterator[SecureBroker]:
     trusted = (certificate.read_bytes(), authority.certificate.read_bytes())
     (folder / "trusted.pem").write_bytes(b"".join(trusted))
     keys = folder / "keys.json"
-    config = _configure(folder, ports, certificate, passwords["admin"], keys)
+    more = _more(folder, ports, certificate, passwords["admin"])
+    config = kafka_config.write(folder, ports.scram, ports.controller, more)
     child = _started(folder, config, passwords, keys)
     plain = {
         "security.protocol": "SASL_SSL", "sasl.mechanism": MECHANISM,
@@ -188,47 +189,51 @@ def _started(folder: Path, config: Path, passwords: dict[str, str], keys: Path) 
     return process.start(command, str(config), folder / "broker.log")
 
 
-def _configure(folder: Path, ports: Ports, certificate: Path, password: str, keys: Path) -> Path:
-    config = kafka_config.write(folder, ports.scram, ports.controller)
-    host = network.HOST
+def security(ports: tuple[int, int], certificate: Path, password: str) -> dict[str, str]:
+    """The settings of a node that wants TLS and a login; ports: of clients, and of controllers."""
+    host, (port, controller_port) = network.HOST, ports
     module = f'{LOGIN} required username="admin" password="{password}";'
-    bound = ("SASL_SSL", ports.scram), ("TOKEN", ports.token)
-    cut = ("CUT", ports.cut), ("CERT", ports.cert)
-    behind = [f"{name}://{host}:{port[1]}" for name, port in cut]
-    direct = [f"{name}://{host}:{port}" for name, port in bound]
-    more = {
+    return {
         "inter.broker.listener.name": "SASL_SSL",
-        "listener.security.protocol.map": (
-            "SASL_SSL:SASL_SSL,CUT:SASL_SSL,TOKEN:SASL_SSL,CERT:SSL,CONTROLLER:PLAINTEXT"
-        ),
-        "listeners": ",".join([*direct, *behind, f"CONTROLLER://{host}:{ports.controller}"]),
-        "advertised.listeners": ",".join(
-            [*direct, *(f"{name}://{host}:{port[0]}" for name, port in cut)]
-        ),
+        "listener.security.protocol.map": "SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
+        "listeners": f"SASL_SSL://{host}:{port},CONTROLLER://{host}:{controller_port}",
+        "advertised.listeners": f"SASL_SSL://{host}:{port}",
         "sasl.enabled.mechanisms": MECHANISM,
         "sasl.mechanism.inter.broker.protocol": MECHANISM,
         "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": module,
-        "listener.name.cut.scram-sha-512.sasl.jaas.config": module,
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(certificate.with_suffix(".pem")),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(certificate),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:admin;User:ANONYMOUS",  # the controllers, on loopback
+    }
+
+
+def _more(folder: Path, ports: Ports, certificate: Path, password: str) -> dict[str, str]:
+    """The settings of a node that wants a password, a token or a certificate, each elsewhere."""
+    host, keys = network.HOST, folder / "keys.json"
+    own = security((ports.scram, ports.controller), certificate, password)
+    kinds = "CUT:SASL_SSL,TOKEN:SASL_SSL,CERT:SSL"
+    token = f"TOKEN://{host}:{ports.token}"
+    behind = f"CUT://{host}:{ports.cut[1]},CERT://{host}:{ports.cert[1]}"
+    before = f"CUT://{host}:{ports.cut[0]},CERT://{host}:{ports.cert[0]}"
+    login = own["listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config"]
+    handler = "oauthbearer.sasl.server.callback.handler.class"
+    return own | {
+        "listener.security.protocol.map": f"{own['listener.security.protocol.map']},{kinds}",
+        "listeners": f"{own['listeners']},{token},{behind}",
+        "advertised.listeners": f"{own['advertised.listeners']},{token},{before}",
+        "listener.name.cut.scram-sha-512.sasl.jaas.config": login,
         "listener.name.token.sasl.enabled.mechanisms": "OAUTHBEARER",
         "listener.name.token.oauthbearer.sasl.jaas.config": f"{OAUTH}.{OAUTH_MODULE}",
-        "listener.name.token.oauthbearer.sasl.server.callback.handler.class": (
-            f"{OAUTH}.OAuthBearerValidatorCallbackHandler"
-        ),
+        f"listener.name.token.{handler}": f"{OAUTH}.OAuthBearerValidatorCallbackHandler",
         "sasl.oauthbearer.jwks.endpoint.url": keys.as_uri(),
         "sasl.oauthbearer.expected.audience": Issuer.audience,
         "sasl.oauthbearer.expected.issuer": Issuer.name,
         "listener.name.cert.ssl.client.auth": "required",
-        "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": str(certificate.with_suffix(".pem")),
-        "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(folder / "trusted.pem"),
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": "User:admin;User:ANONYMOUS",  # the controller, on loopback
     }
-    written = config.read_text().splitlines()
-    kept = [line for line in written if line.partition("=")[0] not in more]
-    config.write_text("\n".join([*kept, *(f"{k}={v}" for k, v in more.items()), ""]))
-    return config
 
 
 def _wait(broker: SecureBroker, child: process.Process, log: Path) -> None:

@@ -29,6 +29,12 @@ def test_importing_minuet_brings_no_kafka_client_no_avro_and_no_engine() -> None
     assert said(script) == "[]"
 
 
+def test_a_suite_that_does_not_use_the_plugin_of_pytest_pays_nothing_for_it() -> None:
+    ours = {m for m in imported_with("minuet.testing.plugin") if m.startswith("minuet")}
+    assert ours == {"minuet", "minuet.testing", "minuet.testing.plugin"}
+    assert "pytest" not in imported_with("minuet.testing.broker, minuet.testing.stories")
+
+
 def test_the_publisher_imports_no_workflow_machinery_itself() -> None:
     # Under a bare package `minuet`, so that only what the publisher asks for is imported.
     bare = (

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from minuet.dev import Broker
 from minuet.kafka.connection import Connection
 from minuet.kafka.offsets import commit, watermarks
 from tests.installed import ROOT
+from tests.integration.orders_run import until
 from tests.integration.test_replay_log import Sold
 from tests.integration.test_verify import packed, rewrite
 from tests.integration.test_whatif import git
@@ -46,12 +49,14 @@ class Runbook:
 
     Attributes:
         said: what each command printed, by its first words.
+        places: the clusters that the page names -> where they are here.
     """
 
     def __init__(self, project: Troubles | Sold, title: str) -> None:
         self.project = project
         self.left = list(CHAPTERS[title])
         self.said: dict[str, str] = {}
+        self.places: dict[str, str] = {}
         self._workers = ExitStack()
 
     def __enter__(self) -> Runbook:
@@ -71,7 +76,8 @@ class Runbook:
         assert not until, until
 
     def _type(self, command: str, exits: int) -> None:
-        words = [SAID_HERE.get(word, word) for word in shlex.split(command)[1:]]
+        known = {**SAID_HERE, **self.places}
+        words = [known.get(word, word) for word in shlex.split(command)[1:]]
         words = [self.project.name if word == "orders" else word for word in words]
         if words[0] == "worker":
             more = [word for word in words[2:] if word not in ("--processes", "2")]
@@ -196,18 +202,82 @@ def test_a_row_is_wrong(sold: Sold) -> None:
     assert set(sold.sold().values()) == {1}
 
 
-def test_a_topic_was_deleted_or_a_cluster_was_lost(sold: Sold) -> None:
+@pytest.mark.parametrize("lost", ["events", ""], ids=["the log", "all topics"])
+def test_the_log_was_deleted(sold: Sold, lost: str) -> None:
     sold.run_some()
-    with Runbook(sold, "A topic was deleted, or a cluster was lost") as runbook:
+    with Runbook(sold, "The log was deleted") as runbook:
         runbook.types("--into orders.avro")
-        sold.lose()
+        sold.lose(lost)
         runbook.types("worker")
-        sold.ended(27)
-        sold.folded()
-        runbook.types()
+        all_ended_once(sold, runbook)
+
+
+def all_ended_once(sold: Sold, runbook: Runbook, parcels: int = 27) -> None:
+    sold.ended(parcels)
+    sold.folded()
+    runbook.types()
     verified(sold)
     assert set(sold.sold().values()) == {1}
-    assert len(sold.sold()) == 27
+    assert len(sold.sold()) == parcels
+
+
+def test_the_table_was_deleted(sold: Sold) -> None:
+    sold.run_some()
+    sold.lose("sagas")
+    with Runbook(sold, "The table was deleted") as runbook:
+        runbook.types("worker")
+        all_ended_once(sold, runbook)
+
+
+def test_dead_letters_were_deleted(parcels: Troubles) -> None:
+    parcels.down("buy")
+    place, topic = Connection(parcels.bootstrap), f"{parcels.name}.dead-letters"
+    with parcels.worker("--simulated") as worker:
+        worker.says("ready")
+        parcels.publish(**{"p-2": 2, "p-3": 3})
+        parcels.parked("p-2", "p-3")
+        with Runbook(parcels, "Dead letters were deleted") as runbook:
+            runbook.types("export")
+            parcels.publish(**{"p-1": 1})
+            parcels.parked("p-1", "p-2", "p-3")
+            parcels.folded()
+            admin = place.admin()
+            for done in admin.delete_topics([topic]).values():
+                done.result(30)
+            until("it is gone", lambda: topic not in place.reach().topics)
+            parcels.down()
+            runbook.types("redrive")
+            for parcel in ("p-2", "p-3"):
+                parcels.comes(parcel, "SagaCompleted")
+            parcels.folded()
+            runbook.types("incidents")
+            assert "p-1" in runbook.said["incidents list orders"]
+            runbook.types()
+        parcels.comes("p-1", "SagaCompleted")
+        parcels.folded()
+    verified(parcels)
+
+
+@pytest.fixture
+def standby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    broker = Broker(tmp_path_factory.mktemp("standby"))
+    try:
+        yield broker.up()
+    finally:
+        broker.reset()
+
+
+def test_a_cluster_was_lost(sold: Sold, standby: str) -> None:
+    sold.run_some()
+    code, _, errors = sold.typed("replay", sold.name, "--into", "orders.avro", "--yes")
+    assert code == 0, errors
+    sold.publish(**{"p-1": 3})  # after the copy
+    old = sold.bootstrap
+    with Runbook(sold, "A cluster was lost") as runbook:
+        runbook.places = {"old:9092": old, "standby:9092": standby}
+        sold.bootstrap = standby
+        runbook.types("worker")
+        all_ended_once(sold, runbook, 28)
 
 
 def test_an_order_behaves_oddly(parcels: Troubles) -> None:

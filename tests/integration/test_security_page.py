@@ -21,9 +21,6 @@ PAGE = ROOT / "docs" / "guide" / "security.md"
 SECTION = PAGE.read_text(encoding="utf-8").partition("## What is set wrong")[2]
 ROWS = re.findall(r"^\| ([^|`]+) \| `([^`]+)` \| [\d.]+ \|$", SECTION, re.MULTILINE)
 NOBODY = "127.0.0.1:1"
-import os
-
-FIGURES = os.environ.get("FIGURES")
 SECRET = "of the client"
 
 Wrong = tuple[str, dict[str, str]]

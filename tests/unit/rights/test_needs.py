@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from minuet.errors import UsageError
@@ -10,8 +12,9 @@ from minuet.rights.comparing import Row, compare
 from minuet.rights.needs import Right, Unit, needs
 from minuet.rights.wish import principals
 from minuet.spec import project as projects
-from minuet.spec.model import Spec
+from minuet.spec.model import ImportSpec, Spec
 from tests.installed import ROOT
+from tests.unit.imports.goods import goods
 
 SPEC = projects.load("orders", ROOT).spec
 
@@ -183,3 +186,39 @@ def test_what_another_right_of_the_same_principal_implies_is_not_asked_for() -> 
     rules = {row.rule for row in compare(SPEC, who, [])}
     asked = {rule.operation for rule in rules if rule.name == "orders.events"}
     assert asked == {"Read", "Write", "Create", "AlterConfigs"}
+
+
+def test_an_importer_reads_the_sources_and_its_own_log_not_at_all() -> None:
+    spec = replace(goods(prefix="team-b.").spec, prefix="team-a.")
+    found = principals(spec, ["deployer=User:d"], per_step=True)
+    rights = set(needs(spec, unit(found, "importer"), [*found]))
+    assert found[unit(found, "importer")] == "User:team-a.goods.importer"
+    assert written(rights, "Write") == {"team-a.goods.events", "team-a.goods.dead-letters"}
+    assert written(rights, "Read") == {
+        "team-b.shipping.events", "team-b.minuet.schemas", "bank.settlements",
+        "team-a.minuet.schemas",
+    }  # fmt: skip
+    groups = {right for right in rights if right.kind == "Group"}
+    assert groups == {Right("Group", "team-a.goods.imports", "Read")}
+    seen = Right("Group", "team-a.goods.imports", "Describe")
+    assert seen in needs(spec, unit(found, "coordinator"), [*found])
+    with pytest.raises(UsageError, match="orders imports nothing"):
+        principals(SPEC, ["importer=User:x"])
+
+
+def test_who_imports_reads_what_it_imports_from_and_appends() -> None:
+    spec = replace(
+        SPEC,
+        imports=(
+            ImportSpec("OrderPlaced", "order_id", log="shop", named="Sold", prefix="team-a."),
+            ImportSpec("OrderPlaced", "order_id", topic="sales"),
+        ),
+    )
+    found = principals(spec, [], per_step=True)
+    importer = unit(found, "importer")
+    rights = set(needs(spec, importer, [*found, Unit("deployer")]))
+    assert written(rights, "Read") == {
+        "team-a.shop.events", "team-a.minuet.schemas", "sales", "minuet.schemas",
+    }  # fmt: skip
+    assert written(rights, "Write") == {"orders.events", "orders.dead-letters"}
+    assert Right("Group", "orders.imports", "Read") in rights

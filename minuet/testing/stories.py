@@ -93,7 +93,7 @@ def run(
     codec = Codec(loaded.models.values(), LocalRegistry())
     histories = _histories(outcome, codec)
     return {
-        saga: Story(saga, state.status.value, tuple(histories[saga]), tuple(_incidents(state)))
+        saga: Story(saga, state.status.value, tuple(histories[saga]), incidents_of(state))
         for saga, state in outcome.sagas.items()
     }
 
@@ -159,6 +159,14 @@ def _no_logs() -> Iterator[None]:
         logging.disable(before)
 
 
+def incidents_of(state: State) -> tuple[str, ...]:
+    """What waits for a person, as `step: reason`."""
+    return tuple(
+        f"{incident.about}: {incident.reason}" if incident.reason else incident.about
+        for incident in state.incidents.values()
+    )
+
+
 def _histories(outcome: Outcome, codec: Codec) -> dict[str, list[Event]]:
     """The decoded events of each saga, in the order of the log."""
     found: dict[str, list[Event]] = {}
@@ -174,8 +182,3 @@ def _records(outcome: Outcome) -> Iterator[Record]:
             yield parse(stored.key, stored.value, stored.headers, stored.offset, stored.time)
         except UnreadableHeaders:
             continue  # it is nothing to any saga
-
-
-def _incidents(state: State) -> Iterator[str]:
-    for incident in state.incidents.values():
-        yield f"{incident.about}: {incident.reason}" if incident.reason else incident.about
