@@ -16,7 +16,6 @@ from minuet.spec.model import Spec
 
 PUBLISHER = "publisher"
 READER = "reader"
-IMPORTER = "importer"
 OPERATOR = "operator"
 DEPLOYER = "deployer"
 IMPORTER = "importer"
@@ -24,7 +23,6 @@ ROLES = {
     PUBLISHER: "begins sagas: `minuet publish`, `minuet ingest`, a `Publisher` in a service",
     READER: "looks: `saga list`, `incidents`, `verify`, `replay` into a file, `whatif`",
     OPERATOR: "looks and acts: `saga resume`, `dead-letters redrive`, `rebuild`",
-    IMPORTER: "puts events of elsewhere onto the log: `minuet import`",
     DEPLOYER: "makes the topics, and registers schemas",
     IMPORTER: "brings events of other logs and topics: `minuet import`",
 }
@@ -152,17 +150,6 @@ def _of_operator(spec: Spec, groups: Iterable[str]) -> Iterator[Right]:
         yield from _topic(topic, "Write")
 
 
-def _of_importer(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
-    yield from _of_publisher(spec, ())
-    yield from _topic(spec.dead_letter_topic, "Write")
-    yield Right("Group", spec.import_group, "Read")
-    for topic, imports in spec.import_topics.items():
-        yield from _topic(topic, "Read")
-        for each in imports:
-            if each.log:
-                yield from _topic(each.source(spec.prefix).schema_topic, "Read")
-
-
 def _of_deployer(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
     for plan in topics.plan(spec):
         yield from _topic(plan.name, "Create", "Describe", "AlterConfigs")
@@ -173,7 +160,6 @@ _OF_ROLES = {
     PUBLISHER: _of_publisher,
     READER: _of_reader,
     OPERATOR: _of_operator,
-    IMPORTER: _of_importer,
     DEPLOYER: _of_deployer,
     IMPORTER: _of_importer,
 }

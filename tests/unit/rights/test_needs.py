@@ -12,7 +12,7 @@ from minuet.rights.comparing import Row, compare
 from minuet.rights.needs import Right, Unit, needs
 from minuet.rights.wish import principals
 from minuet.spec import project as projects
-from minuet.spec.model import ImportSpec, Spec
+from minuet.spec.model import Spec
 from tests.installed import ROOT
 from tests.unit.imports.goods import goods
 
@@ -204,21 +204,3 @@ def test_an_importer_reads_the_sources_and_its_own_log_not_at_all() -> None:
     assert seen in needs(spec, unit(found, "coordinator"), [*found])
     with pytest.raises(UsageError, match="orders imports nothing"):
         principals(SPEC, ["importer=User:x"])
-
-
-def test_who_imports_reads_what_it_imports_from_and_appends() -> None:
-    spec = replace(
-        SPEC,
-        imports=(
-            ImportSpec("OrderPlaced", "order_id", log="shop", named="Sold", prefix="team-a."),
-            ImportSpec("OrderPlaced", "order_id", topic="sales"),
-        ),
-    )
-    found = principals(spec, [], per_step=True)
-    importer = unit(found, "importer")
-    rights = set(needs(spec, importer, [*found, Unit("deployer")]))
-    assert written(rights, "Read") == {
-        "team-a.shop.events", "team-a.minuet.schemas", "sales", "minuet.schemas",
-    }  # fmt: skip
-    assert written(rights, "Write") == {"orders.events", "orders.dead-letters"}
-    assert Right("Group", "orders.imports", "Read") in rights
