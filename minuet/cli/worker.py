@@ -62,7 +62,7 @@ gives it sagas.
 Examples:
   minuet worker orders --simulated --processes 2 --http 9100
   minuet worker orders --guarantee transactional
-  minuet worker orders --shadow friday --ensure-topics --processes 3
+  minuet worker orders --shadow friday --processes 3
 """
 
 _LOG = logging.getLogger("minuet.worker")
@@ -166,7 +166,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     address = None if http is None else (http_host, http)
     wish = Wish(loaded, kafka, assignment, json, address, shadow)
     try:
-        _check(wish, ensure_topics=ensure_topics)
+        _check(wish, ensure_topics=ensure_topics or bool(shadow))
     except BrokerError as refused:
         if not parent:
             raise
