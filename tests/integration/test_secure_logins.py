@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 SECRET = "of the client"
 PATIENCE_S = 120.0  # until a test gives up; no bar
 FEW = 5
+SOON = {"reconnect.backoff.max.ms": "500"}  # else a client waits ten seconds at last
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +223,7 @@ def test_a_password_that_changed_is_said_and_with_the_right_one_it_goes_on(
     """Changed back within some seconds, the same worker goes on; else it ends, for another one."""
     secure.admit(named)
     shop = Shop(tmp_path, secure, named)
-    old = Connection(secure.cut_at, secure.options(named))
+    old = Connection(secure.cut_at, secure.options(named) | SOON)
     shop.publish(old)
     change = Change(secure, named, old)
     asyncio.run(shop.worked(old, lambda: shop.all_ended() and change.is_undone()))
@@ -280,9 +281,9 @@ def test_a_certificate_that_expires_in_mid_run_is_said_and_with_another_it_goes_
     monkeypatch.setattr(native_refusals, "LASTING_S", 1.0)
     shop = Shop(tmp_path, secure, f"CN={named}")
     long = Connection(secure.cert_at, secure.by_certificate(secure.authority.sign(tmp_path / "x")))
-    certificate = secure.authority.sign(tmp_path / named, lives_s=20)
-    ends = time.time() + 20
-    place = Connection(secure.cert_at, secure.by_certificate(certificate))
+    certificate = secure.authority.sign(tmp_path / named, lives_s=12)
+    ends = time.time() + 12
+    place = Connection(secure.cert_at, secure.by_certificate(certificate) | SOON)
     assert long.reach()
     shop.publish(place)
 
