@@ -11,7 +11,7 @@ COMPUTING := -n logical --maxprocesses 4 --dist loadfile
 export PYTHONDONTWRITEBYTECODE :=
 OLD := sys.version_info < (3, 11) and 'Minuet needs Python 3.11 or newer: make setup PYTHON=python3.13'
 
-.PHONY: setup demo test check bench docs clean lock
+.PHONY: setup demo test check matrix bench docs clean lock
 
 setup: .venv/setup.stamp  ## the environment that Minuet runs in
 
@@ -23,6 +23,9 @@ test: .venv/check.stamp  ## every test, those on the embedded broker too
 
 check: .venv/check.stamp  ## what must be clean before a commit
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports && $(BIN)/minuet schemas check && $(BIN)/pytest $(COMPUTING) tests/unit
+
+matrix: .venv/check.stamp  ## the contract suite on each Kafka, engine and Python; goes on where it ended
+	$(BIN)/python -m tests.matrix $(ARGS)
 
 bench: .venv/compiled.stamp  ## the figures of this machine, the hot path compiled
 	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.venv/compiled $(BIN)/minuet bench
@@ -39,6 +42,7 @@ lock:  ## the lock files anew, from pyproject.toml
 	$(COMPILE) --group check --constraint requirements.lock --output-file requirements-check.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group build --group workflows --constraint requirements.lock pyproject.toml --output-file requirements-image.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group docs --constraint requirements.lock pyproject.toml --output-file requirements-docs.lock
+	for name in faust quix; do uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" bench/sidebyside/requirements-$$name.in --output-file bench/sidebyside/requirements-$$name.txt || exit; done
 
 .venv/bin/pip:
 	@$(PYTHON) -c "import sys; sys.exit($(OLD))"

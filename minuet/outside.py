@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 
 from minuet.duration import parse_ms
 from minuet.errors import GiveUp, RetryLater
-from minuet.spec.model import CATEGORIES, BreakerSpec
+from minuet.event.model import Event, Request
+from minuet.settings.names import refusal
+from minuet.spec.model import CATEGORIES, BreakerSpec, ImportSpec
 
 Factory = Callable[[], object]
 
@@ -36,6 +38,11 @@ class Outside(ABC):
     provided: dict[type, Provided]
     categories: dict[type[Exception], str]
     breakers: dict[str, BreakerSpec]
+    imported: dict[type[Event], ImportSpec]
+    name: str
+    key: str
+    begins: type[Event]
+    external: tuple[type[Event], ...]
 
     @abstractmethod
     def refuse(
@@ -122,6 +129,94 @@ class Outside(ABC):
             mend = 'write a number and a unit, as open_for="10s"'
             self.refuse(f"the breaker {name!r} has open_for={open_for!r}", mend, place)
         self.breakers[name] = BreakerSpec(name, failures, open_ms)
+
+    def imports(  # noqa: PLR0913  (what there is to say of it)
+        self, event: type[Event], *, key: str, from_log: str = "", from_topic: str = "",
+        named: str = "", format: str = "", fields: Mapping[str, str] | None = None, id: str = "",
+        prefix: str | None = None,
+    ) -> None:  # fmt: skip
+        """Take an event of elsewhere as one of this workflow: `minuet import` puts it on the log.
+
+        Args:
+            event: what it is here; a step may need it, or the table name it.
+            key: its field that is the saga's id.
+            from_log: the workflow whose log it stands on.
+            from_topic: or a topic that Minuet does not own; each record is such an event.
+            named: its type on that log, if it is not the same.
+            format: of the topic's records: `json`, or `avro` in the Confluent wire format.
+            fields: field of the event -> field there, where the names differ; a dot goes one
+                deeper. What is there besides is passed over.
+            id: the field of the event that is its own id; else what it has on the log, or one
+                made of topic, partition and offset.
+            prefix: of that log's workflow, if it is another than this one's.
+
+        Raises:
+            DefinitionError: it cannot be imported so.
+        """
+        place = written_at()
+        found = _import_of(event, key, from_log, from_topic, named, format, fields, id, prefix)
+        wrong = _why_not(self, event, found) or _why_not_from(self, found)
+        if wrong is not None:
+            self.refuse(*wrong, place, rule="import")
+        self.imported[event] = found
+        self.external = (*self.external, event)
+
+
+def _import_of(  # noqa: PLR0913  (as they were said)
+    event: type[Event], key: str, log: str, topic: str, named: str, format: str,
+    fields: Mapping[str, str] | None, id: str, prefix: str | None,
+) -> ImportSpec:  # fmt: skip
+    name = getattr(event, "__name__", str(event))
+    pairs = tuple(sorted((fields or {}).items()))
+    there = (named or name) if log else named
+    return ImportSpec(name, key, log, topic, there, format or "avro", pairs, id, prefix)
+
+
+_Wrong = tuple[str, str]
+
+
+def _why_not(saga: Outside, event: type[Event], found: ImportSpec) -> _Wrong | None:
+    """Why an event of this kind cannot be imported, and how to mend it."""
+    name = found.type
+    if not isinstance(event, type) or not issubclass(event, Event) or issubclass(event, Request):
+        return f"{name} cannot be imported", "name the class of an event, which extends Event"
+    if event is saga.begins:
+        return f"{name} begins the saga", "publish it: `minuet publish --topic` takes records too"
+    if event in saga.external:
+        twice = "imported twice" if event in saga.imported else "imported and in `external`"
+        return f"{name} is {twice}", "leave one of them out"
+    there = event.model_fields
+    named = [("key", found.key), *(("fields", field) for field, _ in found.fields)]
+    for what, field in (*named, *([("id", found.id)] if found.id else [])):
+        if field not in there:
+            return f"{name} has no field {field!r} ({what})", f"name one of {', '.join(there)}"
+    wanted = saga.begins.model_fields[saga.key].annotation
+    if there[found.key].annotation is not wanted:
+        mend = f"let it be of the type that {saga.begins.__name__}.{saga.key} has: {wanted}"
+        return f"{name}.{found.key} cannot be the saga's id: it is another type", mend
+    return None
+
+
+def _why_not_from(saga: Outside, found: ImportSpec) -> _Wrong | None:
+    """Why it cannot be imported from there."""
+    name, others = found.type, saga.imported.values()
+    if bool(found.log) == bool(found.topic):
+        return f"{name} needs one source", "say from_log=WORKFLOW, or from_topic=TOPIC"
+    if found.format not in ("avro", "json"):
+        return f"{name}: format={found.format!r}", "say avro or json"
+    if found.log and found.format != "avro":
+        return f"{name}: a log has no format to be said", "leave `format` out"
+    if found.topic and (found.named or found.prefix is not None):
+        return f"{name}: a topic has its whole name", "`named` and `prefix` are for a log"
+    if why := refusal(found.prefix or ""):
+        return f"{name}: prefix={found.prefix!r}", why
+    if found.log == saga.name and not found.prefix:
+        return f"{name} would come from the saga's own log", "let a step say it"
+    records = (found.log, found.topic, found.named, found.prefix)
+    if records in ((each.log, each.topic, each.named, each.prefix) for each in others):
+        mend = "a record becomes one event: import it once, and let steps need that"
+        return f"{name} is made of the same records as another import", mend
+    return None
 
 
 def written_at() -> tuple[str, int]:

@@ -21,7 +21,7 @@ from minuet.errors import DefinitionError
 from minuet.event.model import Event, Request
 from minuet.event.platform import PLATFORM_EVENTS
 from minuet.outside import Outside, Provided, written_at
-from minuet.spec.model import BreakerSpec
+from minuet.spec.model import BreakerSpec, ImportSpec
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _KEY_TYPES = (str, int, UUID)
@@ -100,6 +100,7 @@ class Saga(Outside):
     provided: dict[type, Provided] = field(default_factory=dict, init=False, repr=False)
     categories: dict[type[Exception], str] = field(default_factory=dict, init=False, repr=False)
     breakers: dict[str, BreakerSpec] = field(default_factory=dict, init=False, repr=False)
+    imported: dict[type[Event], ImportSpec] = field(default_factory=dict, init=False, repr=False)
     file: str = field(default="", init=False, repr=False)
     line: int = field(default=0, init=False, repr=False)
 

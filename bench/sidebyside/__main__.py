@@ -25,7 +25,10 @@ def main() -> None:
     if wish.again:
         (folder / "runs.jsonl").unlink(missing_ok=True)
     size = series.Size(wish.sagas, wish.flushed, wish.one_by_one, wish.killed, wish.rounds)
-    runs = series.measure(folder, size, series.chosen(wish.only), _tell)
+    contestants = series.chosen(wish.only)
+    for each in (each for each in contestants if not each.is_there):
+        _tell(f"{each.name} is left out: {each.needs} is not installed here")
+    runs = series.measure(folder, size, [each for each in contestants if each.is_there], _tell)
     command = " ".join(["python -m bench.sidebyside", *_typed(sys.argv[1:])])
     found = report.figures(runs)
     if wish.report:
@@ -34,7 +37,8 @@ def main() -> None:
         sys.stdout.write(json.dumps({"figures": found, "runs": runs}, indent=2) + "\n")
     elif not wish.report:
         sys.stdout.write(report.section(runs, command, machine()))
-    wrong = sum(bool(run.get("wrong")) for run in runs if run["contestant"] == "minuet")
+    ours = ("minuet", "minuet-faust")
+    wrong = sum(bool(run.get("wrong")) for run in runs if run["contestant"] in ours)
     sys.exit(1 if wrong or any("failed" in run for run in runs) else 0)
 
 
@@ -65,7 +69,7 @@ def _write(page: Path, runs: list[series.Run], command: str) -> None:
     page.write_text(report.written_into(page.read_text(encoding="utf-8"), text), encoding="utf-8")
     least, most = report.loads(runs)
     note = f"{machine()}, one broker, load {least:.1f} to {most:.1f}"
-    note += ": a busy machine, so that no rate or time says anything" * report.is_busy(runs)
+    note += ": a busy machine, so that rates and times say little" * report.is_busy(runs)
     picture_file = page.with_suffix(".svg")
     picture_file.write_text(picture.svg(report.figures(runs), note), encoding="utf-8")
     _tell(f"written: {page} and {picture_file}")

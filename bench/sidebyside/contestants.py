@@ -11,6 +11,7 @@ import sys
 import venv
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -28,6 +29,7 @@ class Contestant:
         library: the distribution whose version is shown.
         requirements: the file of its environment; empty for the one that runs this.
         enveloped: whether its records are Minuet's, with an event's type in a header.
+        needs: a module that the environment which runs this may lack.
     """
 
     name: str
@@ -36,6 +38,12 @@ class Contestant:
     library: str
     requirements: str = ""
     enveloped: bool = False
+    needs: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be run, or an environment made for it."""
+        return not self.needs or find_spec(self.needs) is not None
 
     def python(self, folder: Path) -> str:
         """The interpreter to run it with; its environment is made where it is not there yet."""
@@ -50,12 +58,21 @@ class Contestant:
         return subprocess.run(typed, capture_output=True, text=True, check=True).stdout.strip()
 
 
+_WORKER = ("worker", "-l", "error", "--without-web")
 CONTESTANTS = (
     Contestant("minuet", "Minuet", ("-m", f"{_PROGRAMS}.native"), "minuet", enveloped=True),
     Contestant(
+        "minuet-faust",
+        "Minuet on Faust",
+        ("-m", "faust", "-A", f"{_PROGRAMS}.native_faust", *_WORKER),
+        "faust-streaming",
+        enveloped=True,
+        needs="faust",
+    ),
+    Contestant(
         "faust",
         "Faust, by hand",
-        ("-m", "faust", "-A", f"{_PROGRAMS}.faust_app", "worker", "-l", "error", "--without-web"),
+        ("-m", "faust", "-A", f"{_PROGRAMS}.faust_app", *_WORKER),
         "faust-streaming",
         "requirements-faust.txt",
     ),

@@ -27,10 +27,10 @@ def throughput(field: Field, python: str, sagas: int) -> dict[str, Any]:
         Program(field.contestant, python, field.job(), field.folder / "said") as program,
     ):
         watch.until(lambda: watch.first_answer_ms > 0, program.look, _PATIENCE_S)
-        cpu_before, answered = program.cpu_s(), time.time()
         done = watch.until(lambda: len(watch.ended) >= sagas, program.look)
         peak_mb = program.peak_rss_mb()
-        cpu = program.stop() - cpu_before
+        first_answer = watch.first_answer_ms / 1000
+        cpu = program.stop() - program.cpu_s(first_answer)
         watch.rest()
     if not done:
         message = f"{field.name}: {len(watch.ended)} of {sagas} sagas have ended"
@@ -44,7 +44,7 @@ def throughput(field: Field, python: str, sagas: int) -> dict[str, Any]:
         "events": counted.records,
         "cpu_us_per_event": cpu / counted.records * 1e6,
         "peak_rss_mb": peak_mb,
-        "start_s": answered - program.started,
+        "start_s": first_answer - program.started,
         "wrong": counted.records_missing + counted.unfinished + counted.wrong_end,
     }
 
@@ -81,9 +81,10 @@ def killed(field: Field, python: str, sagas: int) -> dict[str, Any]:
         with Program(field.contestant, python, field.job(noted=True), said) as first:
             before = _until(field.effects, int(steps * KILLED_AT), first)
             first.kill()
-            killed_at = time.time()
-        size = field.effects.stat().st_size
+        killed_at, size, went_on = time.time(), field.effects.stat().st_size, 0.0
         with Program(field.contestant, python, field.job(noted=True), said) as second:
+            if watch.until(lambda: field.effects.stat().st_size > size, second.look):
+                went_on = time.time()
             watch.until(lambda: len(watch.ended) >= sagas, second.look)
             second.stop()
             watch.rest()
@@ -93,8 +94,7 @@ def killed(field: Field, python: str, sagas: int) -> dict[str, Any]:
         "sagas": sagas,
         "killed_at_percent": 100 * before / steps,
         "repeated_percent": 100 * counted.repeated / counted.steps,
-        "seconds_in_all": time.time() - killed_at,
-        "bytes_before": size,
+        "pause_s": went_on - killed_at if went_on else None,
         **counted.as_dict(),
         "wrong": int(counted.wrong),
     }

@@ -42,6 +42,7 @@ class Program:
         self._log = log
         self._before = _children_s()
         self.started = time.time()
+        self._samples: list[tuple[float, float]] = []  # when, and its CPU time until then
         environment = {**os.environ, VARIABLE: json.dumps(asdict(job)), "PYTHONPATH": str(_ROOT)}
         with log.open("ab") as out:
             self._process = subprocess.Popen(
@@ -49,9 +50,9 @@ class Program:
                 cwd=job.state, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             )  # fmt: skip
 
-    def cpu_s(self) -> float:
-        """Its CPU time so far."""
-        return cpu_s(self._process.pid) or 0.0
+    def cpu_s(self, until: float) -> float:
+        """Its CPU time until then, as it was last looked at before."""
+        return max((used for at, used in self._samples if at <= until), default=0.0)
 
     def peak_rss_mb(self) -> float:
         """The most memory it has had; nought where the system does not tell."""
@@ -63,7 +64,7 @@ class Program:
         return int(rest.split()[0]) / 1024 if found else 0.0
 
     def look(self) -> None:
-        """Say so when it is gone.
+        """Note what it has used; say so when it is gone.
 
         Raises:
             Died: with the end of what it said.
@@ -73,6 +74,7 @@ class Program:
             said = self._log.read_text(encoding="utf-8", errors="replace")[-_TAIL:]
             message = f"{self._name} ended with {code}:\n{said}"
             raise Died(message)
+        self._samples.append((time.time(), cpu_s(self._process.pid) or 0.0))
 
     def stop(self) -> float:
         """Ask it to end, and return its CPU time in all; one that does not listen is killed."""

@@ -38,6 +38,7 @@ KILL_COLUMNS = (
     Column(KILLED, "records_missing", "events lost", "{:,.0f}"),
     Column(KILLED, "unfinished", "sagas unfinished", "{:,.0f}"),
     Column(KILLED, "wrong_end", "wrong end", "{:,.0f}"),
+    Column(KILLED, "pause_s", "s until work goes on", "{:,.1f}"),
 )
 _SUMMED = {"sagas_missing", "records_missing", "unfinished", "wrong_end"}
 
@@ -56,7 +57,7 @@ def figures(runs: Iterable[Run]) -> dict[str, dict[str, Any]]:
             failed[name] = failed.get(name, 0) + 1
             continue
         for column in (*COLUMNS, *KILL_COLUMNS):
-            if column.measure == run["measure"]:
+            if column.measure == run["measure"] and run.get(column.key) is not None:
                 mine.setdefault(f"{column.measure}.{column.key}", []).append(run[column.key])
     return {
         name: {
@@ -91,6 +92,7 @@ def section(runs: Sequence[Run], command: str, machine: str) -> str:
         )
         + ".",
         "",
+        *_beside(found),
         *_table(found, KILL_COLUMNS, runs),
         "",
         *_failures(runs),
@@ -117,8 +119,9 @@ def _one(key: str, values: Sequence[float]) -> float:
 
 
 def is_busy(runs: Sequence[Run]) -> bool:
-    """Whether so much else ran beside them that no time says anything."""
-    return loads(runs)[1] > 2 * (runs[0]["cpus"] or 1)
+    """Whether so much else ran beside half of them that no time says anything."""
+    usual: float = median(run["load_after"] for run in runs)
+    return usual > 2 * (runs[0]["cpus"] or 1)
 
 
 def loads(runs: Sequence[Run]) -> tuple[float, float]:
@@ -140,7 +143,7 @@ def _circumstances(runs: Sequence[Run], command: str, machine: str) -> Iterator[
     if is_busy(runs):
         yield ""
         yield (
-            "**This machine was busy with other work: times and rates say nothing here; "
+            "**This machine was busy with other work: times and rates say little here; "
             "counts and the order of CPU time do.**"
         )
 
@@ -163,6 +166,18 @@ def _table(
             ]
             library = f"{each.title} ({each.library} {versions[each.name]})"
             yield f"| {library} | " + " | ".join(cells) + " |"
+
+
+def _beside(found: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """What Minuet adds to an app of Faust, where both were run."""
+    key = "throughput.sagas_per_s"
+    ours, theirs = (found.get(name, {}).get(key) for name in ("minuet-faust", "faust"))
+    if ours and theirs:
+        yield (
+            f"Minuet on Faust does {ours / theirs:.2f} times the sagas a second of the app that "
+            "was written for Faust by hand."
+        )
+        yield ""
 
 
 def _failures(runs: Sequence[Run]) -> Iterator[str]:

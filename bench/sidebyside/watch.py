@@ -15,7 +15,7 @@ from minuet.event.record import TYPE
 from minuet.kafka.connection import Connection
 
 _BATCH = 10_000
-_NAP_S = 0.02
+_NAP_S = 0.02  # also how close CPU time is looked at
 _JOIN_S = 30.0
 BEGINS = "OrderPlaced"
 STALLED_S = 60.0

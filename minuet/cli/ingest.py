@@ -130,7 +130,10 @@ def _serve(wish: _Wish, workflow: Workflow, kafka: Connection) -> int:
         raise UsageError(message)
     certificate = Certificate(file, key) if file is not None and key is not None else None
     topics.check(kafka, spec)
-    models = {n: m for n, m in from_outside(workflow).items() if spec.key in m.model_fields}
+    models = {
+        n: m for n, m in from_outside(workflow).items()
+        if spec.key in m.model_fields and spec.key_of(n) == spec.key
+    }  # fmt: skip
     codec = Codec(models.values(), TopicRegistry(kafka, spec.schema_topic))
     envelope = Envelope(spec.name, spec.key, models.values(), codec)
     limits = Limits(body_bytes=wish.body_limit, under_way=wish.under_way)

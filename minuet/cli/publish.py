@@ -160,7 +160,8 @@ def _batch(
     spec = workflow.spec
     if wish.dry_run and not wish.check:
         codec = Codec([model], LocalRegistry())
-        return Batch(Envelope(spec.name, spec.key, [model], codec), None, rejects, terms), terms
+        envelope = Envelope(spec.name, spec.key_of(wish.event), [model], codec)
+        return Batch(envelope, None, rejects, terms), terms
     kafka = connection(wish.bootstrap, wish.project)
     topics.check(kafka, spec)
     writer = None if wish.dry_run else Writer(kafka, spec.log_topic, **batches.SETTINGS)
@@ -168,7 +169,7 @@ def _batch(
         [model], LocalRegistry() if wish.dry_run else TopicRegistry(kafka, spec.schema_topic)
     )
     codec.register()
-    envelope = Envelope(spec.name, spec.key, [model], codec)
+    envelope = Envelope(spec.name, spec.key_of(wish.event), [model], codec)
     if wish.check:
         terms = replace(terms, on_log=batches.on_log(kafka, spec.log_topic, wish.event))
     elif wish.resumable:

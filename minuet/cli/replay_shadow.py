@@ -24,7 +24,7 @@ from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
 from minuet.engines.worker import Assignment
 from minuet.errors import MinuetError
-from minuet.event.record import TYPE
+from minuet.event.record import TYPE, timestamp
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.kept import Kept
@@ -161,8 +161,12 @@ def _past(
 
 def _plan(workflow: Workflow, source: Source, past: _Past) -> dict[str, Any]:
     spec = workflow.spec
+    times = [each.time for each in past.given]
+    span_of = {
+        "first": timestamp(min(times)).decode(), "last": timestamp(max(times)).decode()
+    } if times else {"first": "", "last": ""}  # fmt: skip
     return {
-        "source": source.name, "into": "shadow", "records": len(past.given),
+        "source": source.name, "into": "shadow", "records": len(past.given), **span_of,
         "sagas": len({each.key for each in past.given}),
         "types": dict(Counter(each.header(TYPE).decode() for each in past.given)),
         "really_run": sorted(each.name for each in spec.steps if not each.resources),
@@ -172,7 +176,8 @@ def _plan(workflow: Workflow, source: Source, past: _Past) -> dict[str, Any]:
 
 def _plan_lines(plan: dict[str, Any], wish: Wish) -> Iterator[str]:
     yield f"replay {plain(plan['source'])} into a shadow"
-    yield f"  {plan['records']:,} events from outside, of {plan['sagas']:,} sagas"
+    times = f", {plan['first']} to {plan['last']}" if plan["records"] else ""
+    yield f"  {plan['records']:,} events from outside, of {plan['sagas']:,} sagas{times}"
     yield from untold_lines(plan)
     yield from (f"  {count:,} {plain(name)}" for name, count in plan["types"].items())
     how = (

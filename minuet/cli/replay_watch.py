@@ -90,6 +90,6 @@ def check_served(shadow: Workflow, place: Connection, name: str) -> None:
     if not Units(place, shadow.spec.group).coordinator_is_live():
         message = (
             f"--shadow {name}: no worker serves it; start one, or more: "
-            f"minuet worker {shadow.spec.name} --shadow {name} --ensure-topics"
+            f"minuet worker {shadow.spec.name} --shadow {name}"
         )
         raise UsageError(message)

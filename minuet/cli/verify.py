@@ -141,9 +141,10 @@ def _differing(report: Report) -> dict[int, tuple[str, ...]]:
 
 def _key(workflow: Workflow, place: Connection) -> Callable[[Record], str]:
     """Return what reads the key out of an event from outside; other records have theirs from us."""
-    field = workflow.spec.key
-    models = {n: m for n, m in from_outside(workflow).items() if field in m.model_fields}
-    codec = Codec(models.values(), TopicRegistry(place, workflow.spec.schema_topic))
+    spec = workflow.spec
+    outside = from_outside(workflow)
+    models = {n: m for n, m in outside.items() if spec.key_of(n) in m.model_fields}
+    codec = Codec(models.values(), TopicRegistry(place, spec.schema_topic))
 
     def key(record: Record) -> str:
         if record.type not in models:
@@ -152,7 +153,7 @@ def _key(workflow: Workflow, place: Connection) -> Callable[[Record], str]:
             event = codec.decode(record.type, record.headers.get(SCHEMA, b""), record.value)
         except UnreadableValue:
             return record.key  # of which an incident tells
-        return saga_id_of(event, field)
+        return saga_id_of(event, spec.key_of(record.type))
 
     return key
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
 from minuet.cli.processes import leave_with
+from minuet.cli.restarts import NOT_LET_IN, NOT_LET_ON
 from minuet.engines.loop import Loop
 from minuet.engines.units import Units
 from minuet.engines.worker import Assignment, part_of, run
 from minuet.errors import BrokerError
 from minuet.health.standing import Standing
 from minuet.kafka.connection import Connection
+from minuet.kafka.groups import described
 from minuet.spec.assemble import Workflow
 
 EXIT_INTERRUPTED = 130
@@ -62,20 +67,32 @@ async def run_one(wish: Wish, parent: int) -> int:
         leave_with(parent)
     listening = _listen(wish)
     watching: list[asyncio.Task[None]] = []
+    standings: list[Standing] = []
 
     def ready(loop: Loop) -> None:
         standing = Standing(loop, coordinated=loop.coordinates)
+        standings.append(standing)
         watching.append(asyncio.create_task(_announce(wish, standing)))
         if listening is not None:
             watching.append(asyncio.create_task(_serve(standing, listening)))
 
     try:
         heard = await run(wish.workflow, wish.connection, wish.assignment, ready=ready)
+    except BrokerError as refused:
+        if not parent:
+            raise
+        return not_let(refused, NOT_LET_ON if any(s.was_ready for s in standings) else NOT_LET_IN)
     finally:
         for task in watching:
             task.cancel()
     wish.say("stopped", "stopped")
     return EXIT_INTERRUPTED if heard is signal.SIGINT else 0
+
+
+def not_let(refused: BrokerError, code: int) -> int:
+    """Say that Kafka does not let a child work; by the code its parent knows what to do."""
+    sys.stderr.write(f"minuet: {refused}\n")
+    return code
 
 
 def _listen(wish: Wish) -> socket.socket | None:
@@ -116,14 +133,28 @@ async def _announce(wish: Wish, standing: Standing) -> None:
         text += f", health at http://{standing.address}"
     if len(does) <= len(wish.workflow.steps):
         text += f"; only {', '.join(does)}"
+    standing.was_ready = True
     wish.say(
         "ready", text, group=part.group, partitions=sorted(loop.parts), does=does,
         http=standing.address, form=wish.form, log=wish.workflow.spec.log_topic,
         bootstrap=wish.connection.bootstrap,
     )  # fmt: skip
+    if loop.coordinates and wish.workflow.spec.imports:
+        await asyncio.to_thread(_look_for_importer, wish)
     while not loop.coordinates and wish.http is not None:
         await asyncio.sleep(_COORDINATOR_AGAIN_S)
         await _coordinator(wish, standing)
+
+
+def _look_for_importer(wish: Wish) -> None:
+    """Say, if it is so, that what the workflow imports is brought by nobody."""
+    spec = wish.workflow.spec
+    with suppress(BrokerError):
+        [group] = described(wish.connection, [spec.import_group])
+        if not group.members:
+            names = ", ".join(each.type for each in spec.imports)
+            text = "nobody imports %s now: run `minuet import %s`"
+            logging.getLogger("minuet.worker").warning(text, names, spec.name)
 
 
 async def _coordinator(wish: Wish, standing: Standing) -> None:

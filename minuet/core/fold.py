@@ -21,6 +21,7 @@ from minuet.event.record import (
     BY,
     CAUSES,
     DIGEST,
+    IMPORTED,
     MIGRATES,
     SCHEMA,
     TRACEPARENT,
@@ -81,7 +82,7 @@ def _is_known(plan: Plan, state: State, record: Record) -> bool:
     role = plan.role(record.type)
     if same or role in _DECISIONS:
         state.count("duplicates")
-    elif role is Role.BEGIN or record.headers.get(BY):
+    elif role is Role.BEGIN or record.headers.get(BY) or record.headers.get(IMPORTED):
         state.count("conflicts")  # somebody outside, or a person, said it in two ways
     else:
         state.count("nondeterministic")

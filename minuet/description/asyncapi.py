@@ -16,6 +16,7 @@ from minuet.event.model import Event
 from minuet.event.platform import PLATFORM_EVENTS, SagaCancelled, SagaRedone, StepResumed
 from minuet.kafka.topics import TopicPlan, plan
 from minuet.spec.assemble import Workflow
+from minuet.spec.model import Spec
 
 VERSION = "3.0.0"
 _BINDING = "0.5.0"
@@ -57,8 +58,8 @@ def asyncapi(workflow: Workflow, bootstrap: str = "") -> dict[str, Any]:
         "asyncapi": VERSION,
         "info": {"title": spec.name, "version": spec.version, "description": about},
         "defaultContentType": "application/vnd.apache.avro",
-        "channels": {"log": _channel(topics[spec.log_topic], models)},
-        "operations": dict(_operations(workflow)),
+        "channels": {"log": _channel(topics[spec.log_topic], models), **dict(_sources(spec))},
+        "operations": {**dict(_operations(workflow)), **dict(_imports(spec))},
         "components": {"messages": {name: _message(model) for name, model in models.items()}},
     }
     if bootstrap:
@@ -79,6 +80,26 @@ def _channel(topic: TopicPlan, models: Iterable[str]) -> dict[str, Any]:
         "messages": {name: _reference("components/messages", name) for name in models},
         "bindings": {"kafka": {**kafka, "bindingVersion": _BINDING}},
     }
+
+
+def _sources(spec: Spec) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The topics that imports are read from; what their records are is for their owners to say."""
+    for topic, imports in spec.import_topics.items():
+        whose = f"The log of {imports[0].log}" if imports[0].log else "A topic of others"
+        about = f"{whose}: `minuet import` reads it, and puts events of its own form on the log."
+        yield f"from.{topic}", {"address": topic, "description": about}
+
+
+def _imports(spec: Spec) -> Iterator[tuple[str, dict[str, Any]]]:
+    for topic, imports in spec.import_topics.items():
+        yield (
+            f"from.{topic}.receive",
+            {
+                "action": "receive",
+                "channel": _reference("channels", f"from.{topic}"),
+                "summary": f"imported as {', '.join(each.type for each in imports)}",
+            },
+        )
 
 
 def _operations(workflow: Workflow) -> Iterator[tuple[str, dict[str, Any]]]:

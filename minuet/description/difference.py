@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 from minuet.description.parts import COMPENSATED, COMPLETED, closure, needs_any, short
 from minuet.duration import written
 from minuet.errors import UsageError
-from minuet.spec.model import Spec, StepSpec
+from minuet.spec.model import ImportSpec, Spec, StepSpec
 
 Safety = Literal["safe", "careful", "unsafe"]
 _T = TypeVar("_T")
@@ -56,6 +56,7 @@ def differences(old: Spec, new: Spec) -> list[Difference]:
         (_undos, ("undo", "parallel_undo")),
         (_deadlines, ("deadlines",)),
         (_steps, ("steps",)),
+        (_imports, ("imports",)),
         (_settings, ("partitions", "duplicate_horizon_ms", "early_ms", "errors")),
     ):
         said = list(words(old, new))
@@ -165,6 +166,33 @@ def _deadlines(old: Spec, new: Spec) -> Iterator[Difference]:
             what += f", no longer from {one.after} unless {one.unless}"
             why = "one that has fired may have come too late, or in time, in a rebuilt table"
             yield Difference(what, "unsafe", why, rebuilt=True)
+
+
+def _imports(old: Spec, new: Spec) -> Iterator[Difference]:
+    before, after = ({each.type: each for each in spec.imports} for spec in (old, new))
+    for event in _added(before, after):
+        what = f"{event} is imported, from {_source(after[event])}"
+        yield Difference(what, "safe", "that have none take it from now on")
+    for event in _added(after, before):
+        why = f"that wait for {event} get it only if somebody publishes it"
+        yield Difference(f"{event} is no longer imported", "careful", why)
+    for event in _both(before, after):
+        one, other = before[event], after[event]
+        if _source(one) != _source(other):
+            what = f"{event} is imported from {_source(other)}, no longer {_source(one)}"
+            why = f"that have {event} keep it; a second one, under another id, is a stray"
+            yield Difference(what, "careful", why)
+        elif one != other:
+            what = f"{event} is read otherwise from {_source(other)}: key, id or fields"
+            why = "that have it keep it; one that is imported again may be told as a conflict"
+            yield Difference(what, "careful", why)
+
+
+def _source(one: ImportSpec) -> str:
+    behind = "" if one.prefix is None else f" behind {one.prefix or 'no prefix'}"
+    return (
+        f"{one.named} on the log of {one.log}{behind}" if one.log else f"{one.topic} ({one.format})"
+    )
 
 
 def _steps(old: Spec, new: Spec) -> Iterator[Difference]:

@@ -140,11 +140,19 @@ class _Making:
         named |= {*self.spec.fails, self.spec.completes, self.spec.pivot, *self.undo_of} - {""}
         named |= {t for d in self.spec.deadlines for t in (d.after, d.unless)}
         if from_outside := sorted(named - said):
-            self._add(
-                Card("others", "outside", "others", ("publish it",), self._rows(from_outside))
-            )
+            self._others(from_outside)
         if CANCELLED in named:
             self._add(Card("person", "outside", "a person", (), self._rows([CANCELLED])))
+
+    def _others(self, events: Sequence[str]) -> None:
+        """A card for each source of imports, and one for what others publish."""
+        imported = {each.type for each in self.spec.imports}
+        for topic, imports in self.spec.import_topics.items():
+            rows = self._rows(sorted(each.type for each in imports if each.type in events))
+            notes = (f"imported, key {imports[0].key}",)
+            self._add(Card(f"from {topic}", "outside", topic, notes, rows))
+        if rest := [event for event in events if event not in imported]:
+            self._add(Card("others", "outside", "others", ("publish it",), self._rows(rest)))
 
     def _step(self, step: StepSpec) -> Card:
         drawn, also = self._drawn(step)

@@ -191,7 +191,7 @@ class Simulation:
     def publish(self, event: Event) -> None:
         """Put an event on the log, as an upstream service does."""
         spec, name = self.workflow.spec, type(event).__name__
-        saga_id = str(getattr(event, spec.key))
+        saga_id = str(getattr(event, spec.key_of(name)))
         encoded = self.codec.encode(event)
         identity = begin_id(spec.name, name, saga_id)
         headers = base_headers(identity, name, SOURCE, self._time.now_ms())

@@ -34,6 +34,7 @@ BY = "ce_by"  # the person who decided
 OPERATION = "ce_operation"  # of many deeds at once: its id, which the topic of operations tells of
 LETTER = "ce_letter"  # the dead letter that the deed is about
 WORKFLOW_VERSION = "ce_workflowversion"
+IMPORTED = "ce_imported"  # topic/partition/offset of the record elsewhere that it was made of
 MIGRATES = "ce_migrates"  # the version that the saga had
 TRACEPARENT = "traceparent"
 

@@ -21,7 +21,7 @@ from minuet.spec.model import CATEGORIES as OF_STEPS
 from minuet.spec.model import Spec
 
 OURS = "minuet_"
-CATEGORIES = (*OF_STEPS, "in-doubt", "unreadable", "early")  # what a letter may be
+CATEGORIES = (*OF_STEPS, "in-doubt", "unreadable", "early", "import")  # what a letter may be
 _PROGRESS_EVERY = 2_000
 
 Progress = Callable[[int, int], None]  # how many records are read, and of how many

@@ -29,6 +29,7 @@ _BATCH = 1000
 _STALLED_S = 30.0  # without any record: an open transaction, or a broker that went away
 _AGAIN_S = 0.05
 _LEADERLESS = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE)
+_NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)
 _TROUBLED_S = 10.0  # as well, when a client has said that something is wrong
 
 
@@ -41,10 +42,20 @@ def partitions(connection: Connection, topic: str) -> list[int]:
     """
     found = connection.reach(topic).topics[topic]
     if found.error is not None:
-        if found.error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+        if found.error.code() in _NO_TOPIC:
             raise missing(connection, topic)
         raise connection.error(found.error, f"topic {topic}", "Describe")
     return sorted(found.partitions)
+
+
+def there(connection: Connection, topic: str) -> bool:
+    """Whether there is such a topic.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+    """
+    found = connection.reach(topic).topics[topic].error
+    return found is None or found.code() not in _NO_TOPIC
 
 
 def missing(connection: Connection, topic: str) -> UsageError:

@@ -95,6 +95,18 @@ def bound(text: str, option: str, now_ms: int | None = None) -> Bound | None:
     return Offsets({int(partition): int(offset) for partition, offset in pairs})
 
 
+def refuse_backwards(name: str, begin: Bound | None, end: Bound | None) -> None:
+    """Refuse two moments of which the end is not after the beginning, whatever stands there.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if isinstance(begin, Moment) and isinstance(end, Moment) and begin.ms >= end.ms:
+        told = " and ".join(timestamp(each.ms).decode() for each in (begin, end))
+        message = f"{name}: the end of what is asked for is not after its beginning: {told}"
+        raise UsageError(message)
+
+
 def span(
     connection: Connection, topic: str, begin: Bound | None = None, end: Bound | None = None
 ) -> Span:
@@ -107,6 +119,7 @@ def span(
         BrokerError: the broker cannot be reached.
         UsageError: there is no such topic, partition or offset, or the end comes first.
     """
+    refuse_backwards(topic, begin, end)
     marks = watermarks(connection, topic)
     first = _resolve(connection, topic, begin, marks, 0)
     ends = _resolve(connection, topic, end, marks, 1)

@@ -73,6 +73,11 @@ RULES: dict[str, Rule] = {
             "let a step need it, give it its part in the table, or remove it",
         ),
         Rule(
+            "import", _ERROR, (_REFUSED,),
+            "an event of elsewhere that cannot be imported as it is said",
+            "what the message says",
+        ),
+        Rule(
             "said-twice", _ERROR, (_REFUSED,),
             "a second step for an event: two that may say the same one",
             "give each step outcomes of its own, and need `A | B` where either will do",

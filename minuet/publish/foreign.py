@@ -28,6 +28,7 @@ _PREFIX_BYTES = 5  # a zero byte and the schema's id
 _ANSWER_S = 10.0
 
 Find = Callable[[int], str]
+_MISSING = object()
 
 
 class Foreign:
@@ -40,8 +41,7 @@ class Foreign:
     """
 
     def __init__(self, model: type[Event], mapping: Mapping[str, str], find: Find) -> None:
-        self._validate: Callable[[str], Event] = model.__pydantic_validator__.validate_json
-        self._fields = {name: mapping.get(name, name) for name in model.model_fields}
+        self._mapped = Mapped(model, mapping)
         self._find = find
         self._schemas: dict[int, Any] = {}
 
@@ -54,8 +54,32 @@ class Foreign:
         if value is None or len(value) < _PREFIX_BYTES or value[0]:
             message = "the value does not begin with a zero byte and a schema id"
             raise ContractError(message)
-        raw = self._decode(value)
-        given = {name: raw[theirs] for name, theirs in self._fields.items() if theirs in raw}
+        number = int.from_bytes(value[1:_PREFIX_BYTES], "big")
+        if number not in self._schemas:
+            self._schemas[number] = parsed(self._find(number), str(number))
+        return self._mapped.event(decoded(value, self._schemas[number], str(number)))
+
+
+class Mapped:
+    """Makes events of what records hold: fields by a mapping, a dot goes one deeper.
+
+    Args:
+        model: what they are to be.
+        mapping: field of the model -> field of the record; others by the same name.
+    """
+
+    def __init__(self, model: type[Event], mapping: Mapping[str, str]) -> None:
+        self._validate: Callable[[str], Event] = model.__pydantic_validator__.validate_json
+        self._fields = {name: mapping.get(name, name) for name in model.model_fields}
+
+    def event(self, raw: Mapping[str, Any]) -> Event:
+        """The event of what a record holds.
+
+        Raises:
+            ContractError: it is none; says why.
+        """
+        found = ((name, _at(raw, theirs)) for name, theirs in self._fields.items())
+        given = {name: value for name, value in found if value is not _MISSING}
         try:
             return self._validate(json.dumps(given, default=_text))
         except ValidationError as error:
@@ -64,35 +88,52 @@ class Foreign:
             message = f"a value that JSON has not: {type(error).__name__}"
             raise ContractError(message) from None
 
-    def _decode(self, value: bytes) -> dict[str, Any]:
-        number = int.from_bytes(value[1:_PREFIX_BYTES], "big")
-        schema = self._schemas.get(number)
-        if schema is None:
-            schema = self._schemas[number] = self._schema(number)
-        buffer = BytesIO(value)
-        buffer.seek(_PREFIX_BYTES)
-        try:
-            raw = schemaless_reader(buffer, schema, None)
-        except Exception as error:  # whatever bytes can make fastavro raise
-            message = f"no such Avro, by schema {number}: {type(error).__name__}"
-            raise ContractError(message) from None
-        if buffer.tell() != len(value):
-            message = f"bytes are left behind the record of schema {number}"
-            raise ContractError(message)
-        if not isinstance(raw, dict):
-            message = f"schema {number} is not of a record"
-            raise ContractError(message)
-        return raw
 
-    def _schema(self, number: int) -> Any:
-        text = self._find(number)
-        try:
-            avro = json.loads(text)
-            refuse_dangerous(parse_schema(avro))
-            return parse_schema(avro)
-        except Exception as error:  # fastavro raises what its types raise
-            message = f"schema {number} cannot be used: {error}"
-            raise ContractError(message) from None
+def _at(raw: Any, place: str) -> Any:
+    """What stands there; a name that has a dot itself is found first."""
+    if not isinstance(raw, Mapping):
+        return _MISSING
+    if place in raw:
+        return raw[place]
+    first, dot, rest = place.partition(".")
+    return _at(raw[first], rest) if dot and first in raw else _MISSING
+
+
+def decoded(value: bytes, schema: Any, name: str) -> dict[str, Any]:
+    """What a record in the Confluent wire format holds, by its writer's parsed schema.
+
+    Raises:
+        ContractError: it is not of that schema, called `name` in the message.
+    """
+    buffer = BytesIO(value)
+    buffer.seek(_PREFIX_BYTES)
+    try:
+        raw = schemaless_reader(buffer, schema, None)
+    except Exception as error:  # whatever bytes can make fastavro raise
+        message = f"no such Avro, by schema {name}: {type(error).__name__}"
+        raise ContractError(message) from None
+    if buffer.tell() != len(value):
+        message = f"bytes are left behind the record of schema {name}"
+        raise ContractError(message)
+    if not isinstance(raw, dict):
+        message = f"schema {name} is not of a record"
+        raise ContractError(message)
+    return raw
+
+
+def parsed(text: str, name: str) -> Any:
+    """A schema made ready for `decoded`.
+
+    Raises:
+        ContractError: it cannot be used.
+    """
+    try:
+        avro = json.loads(text)
+        refuse_dangerous(parse_schema(avro))
+        return parse_schema(avro)
+    except Exception as error:  # fastavro raises what its types raise
+        message = f"schema {name} cannot be used: {error}"
+        raise ContractError(message) from None
 
 
 def mapping_of(text: str, model: type[Event]) -> dict[str, str]:

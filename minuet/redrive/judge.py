@@ -77,6 +77,9 @@ def judge(
     """
     if not letter.id:
         return Left(letter, "it is no dead letter of Minuet: somebody else wrote it", False)
+    if letter.category == "import":
+        why = "it never stood on this log: publish what it means, or read its source once more"
+        return Left(letter, why, False)
     if letter.slot:
         if state is None:
             return Left(letter, "its saga is kept no longer", True)

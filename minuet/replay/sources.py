@@ -14,7 +14,7 @@ from minuet.kafka.identity import topic_id
 from minuet.kafka.kept import Kept, kept_snapshot
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.registry import TopicRegistry
-from minuet.kafka.spans import Bound, Moment, Offsets, Span
+from minuet.kafka.spans import Bound, Moment, Offsets, Span, refuse_backwards
 from minuet.replay.container import About, read_container
 from minuet.replay.lines import read_lines
 from minuet.spec.model import Spec
@@ -105,12 +105,13 @@ class FileSource:
         begin, end: of what is read: moments of the records, or offsets that they had.
 
     Raises:
-        UsageError: it is not there, no such file, or another workflow's.
+        UsageError: it is not there, no such file, or another workflow's; the end comes first.
     """
 
     def __init__(
         self, path: Path, workflow: str, begin: Bound | None = None, end: Bound | None = None
     ) -> None:
+        refuse_backwards(str(path), begin, end)
         self.name = str(path)
         self.most = 0
         self._path, self._begin, self._end = path, begin, end

@@ -92,6 +92,8 @@ def _covers(rule: Rule, name: str) -> bool:
 def _ours(spec: Spec, units: Iterable[Unit]) -> frozenset[str]:
     """Names that are this workflow's: of topics, groups and transactional ids."""
     groups = {unit.group for unit in units if unit.does}
+    if spec.imports:
+        groups.add(spec.import_group)
     return frozenset({spec.group, *groups, *(plan.name for plan in topics.plan(spec))})
 
 

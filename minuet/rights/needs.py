@@ -18,11 +18,13 @@ PUBLISHER = "publisher"
 READER = "reader"
 OPERATOR = "operator"
 DEPLOYER = "deployer"
+IMPORTER = "importer"
 ROLES = {
     PUBLISHER: "begins sagas: `minuet publish`, `minuet ingest`, a `Publisher` in a service",
     READER: "looks: `saga list`, `incidents`, `verify`, `replay` into a file, `whatif`",
     OPERATOR: "looks and acts: `saga resume`, `dead-letters redrive`, `rebuild`",
     DEPLOYER: "makes the topics, and registers schemas",
+    IMPORTER: "brings events of other logs and topics: `minuet import`",
 }
 
 
@@ -100,6 +102,8 @@ def _of_worker(
     yield Right("Group", unit.group, "Read")
     for group in {*groups, spec.group} - {unit.group}:
         yield Right("Group", group, "Describe")
+    if spec.imports and unit.coordinates:  # it says when nobody imports
+        yield Right("Group", spec.import_group, "Describe")
     if transactional:
         for number in range(spec.partitions):
             yield Right("TransactionalId", identity(unit.group, number), "Write")
@@ -112,6 +116,17 @@ def _of_publisher(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
         yield from _topic(topic, "Describe")
     yield from _topic(spec.log_topic, "Write")
     yield from _topic(spec.schema_topic, "Read")
+
+
+def _of_importer(spec: Spec, _: Iterable[str]) -> Iterator[Right]:
+    yield from _checked(spec)
+    for topic in (spec.table_topic, *spec.retry_topics):
+        yield from _topic(topic, "Describe")
+    yield from _topic(spec.log_topic, "Write")
+    yield from _topic(spec.dead_letter_topic, "Write")
+    for topic in {spec.schema_topic, *spec.import_topics, *spec.import_schema_topics}:
+        yield from _topic(topic, "Read")
+    yield Right("Group", spec.import_group, "Read")
 
 
 def _of_events(spec: Spec) -> Sequence[str]:
@@ -146,4 +161,5 @@ _OF_ROLES = {
     READER: _of_reader,
     OPERATOR: _of_operator,
     DEPLOYER: _of_deployer,
+    IMPORTER: _of_importer,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from minuet.errors import UsageError
 from minuet.kafka.rights import EVERYBODY
-from minuet.rights.needs import PUBLISHER, READER, ROLES, Unit
+from minuet.rights.needs import IMPORTER, PUBLISHER, READER, ROLES, Unit
 from minuet.signature import COORDINATOR
 from minuet.spec.model import Spec
 
@@ -28,7 +28,7 @@ def principals(
         named: `UNIT=User:NAME` each.
         groups: `UNIT=GROUP` each, for workers with a `--group` of their own.
         per_step: one more for each step that is in none of the units named, for the coordinator,
-            for who publishes and for who looks: `User:WORKFLOW.UNIT`.
+            for who publishes, who looks and who imports: `User:WORKFLOW.UNIT`.
 
     Raises:
         UsageError: a unit or a principal is none, or a step is in two units.
@@ -44,7 +44,7 @@ def principals(
         rest = [each.name for each in spec.steps if each.name not in taken]
         for name in (*([COORDINATOR] if COORDINATOR not in taken else []), *rest):
             found[_unit(spec, name, own)] = f"User:{spec.named(name)}"
-        for name in (PUBLISHER, READER):
+        for name in (PUBLISHER, READER, *([IMPORTER] if spec.imports else [])):
             if name not in there:
                 found[Unit(name)] = f"User:{spec.named(name)}"
     if not found:
@@ -76,6 +76,9 @@ def _checked(principal: str) -> str:
 
 def _unit(spec: Spec, name: str, groups: Mapping[str, str]) -> Unit:
     known = {*(step.name for step in spec.steps), COORDINATOR}
+    if name == IMPORTER and name not in known and not spec.imports:
+        message = f"{spec.name} imports nothing: it needs no importer"
+        raise UsageError(message)
     if name in ROLES and name not in known:
         return Unit(name)
     does = frozenset(known if name == WORKER and name not in known else name.split("+"))

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     Args:
         bootstrap: the broker, `host:port`, more than one joined by commas; empty: not named.
         prefix: of every topic and group, as `team-a.`; empty for none.
+        imports_registry: URL of the registry with the schemas of imported Avro topics.
         ingest_keys: of those who may send to `minuet ingest`, NAME:KEY joined by commas or lines.
         kafka: librdkafka's settings, by its own names.
         worker: how a unit runs.
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
 
     bootstrap: str = ""
     prefix: Annotated[str, AfterValidator(checked)] = ""
+    imports_registry: str = ""
     ingest_keys: str = ""
     kafka: dict[str, str] = Field(default_factory=dict)
     worker: Options = Field(default_factory=Options)

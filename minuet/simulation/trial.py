@@ -124,7 +124,8 @@ def _written(workflow: Workflow, letter: Letter, events: Sequence[Event]) -> Eve
     begin, spec = events[letter.saga], workflow.spec
     if letter.type == spec.begins:
         return begin
-    return made_up(workflow.models[letter.type], {spec.key: getattr(begin, spec.key)}, letter.draw)
+    known = {spec.key_of(letter.type): getattr(begin, spec.key)}
+    return made_up(workflow.models[letter.type], known, letter.draw)
 
 
 def _timed(workflow: Workflow, within_ms: int) -> Workflow:

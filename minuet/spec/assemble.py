@@ -166,6 +166,7 @@ def _spec(
         events=events,
         parallel_undo=saga.parallel_undo,
         partitions=saga.partitions,
+        imports=tuple(saga.imported.values()),
         duplicate_horizon_ms=parse_ms(saga.duplicate_horizon),
     )
 
@@ -185,6 +186,8 @@ def _version(spec: Spec) -> str:
     del plain["version"], plain["before"], plain["prefix"]
     if not spec.migrations:
         del plain["migrations"]  # a version without any has the digest that it always had
+    if not spec.imports:
+        del plain["imports"]
     for step in plain["steps"]:
         del step["file"], step["line"]
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))

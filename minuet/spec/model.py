@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from minuet.settings.names import Named
+from minuet.settings.names import Named, Names
 
 SEVEN_DAYS_MS = 7 * 24 * 3600 * 1000
 ONE_DAY_MS = 24 * 3600 * 1000
@@ -104,6 +104,37 @@ class MigrationSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportSpec:
+    """An event of elsewhere that becomes one of this workflow.
+
+    Args:
+        type: the event type here.
+        key: its field that is the saga's id.
+        log: the workflow on whose log it stands; else `topic`: a topic that Minuet does not own.
+        named: its type there, on a log.
+        format: of a topic's records: `avro` or `json`.
+        fields: field here -> field there, where the names differ; a dot goes one deeper.
+        id: the field here that is its id; empty for the id that it has on a log, or for one made
+            of its place on a topic.
+        prefix: of the log's workflow; None for that of this one.
+    """
+
+    type: str
+    key: str
+    log: str = ""
+    topic: str = ""
+    named: str = ""
+    format: str = "avro"
+    fields: tuple[tuple[str, str], ...] = ()
+    id: str = ""
+    prefix: str | None = None
+
+    def source(self, prefix: str) -> Names:
+        """Return the names of the log's workflow, for a workflow that runs behind `prefix`."""
+        return Names(self.log, prefix if self.prefix is None else self.prefix)
+
+
+@dataclass(frozen=True, slots=True)
 class Spec(Named):
     """A whole workflow.
 
@@ -120,6 +151,7 @@ class Spec(Named):
         partitions: of every topic of the workflow.
         duplicate_horizon_ms, early_ms: log time an ended saga, or an early event, is kept.
         migrations: which sagas of older versions go on under this one.
+        imports: events of elsewhere, and where they come from.
         version: a digest of all of the above but files and lines.
         before: the older versions that are known: each saga finishes under its own.
         prefix: of every topic and group; where a workflow runs is no part of what it means.
@@ -142,6 +174,32 @@ class Spec(Named):
     duplicate_horizon_ms: int = SEVEN_DAYS_MS
     early_ms: int = ONE_DAY_MS
     migrations: tuple[MigrationSpec, ...] = ()
+    imports: tuple[ImportSpec, ...] = ()
     version: str = ""
     before: tuple[Spec, ...] = ()
     prefix: str = ""
+
+    @property
+    def import_group(self) -> str:
+        """The consumer group that reads the sources of imports."""
+        return self.named("imports")
+
+    @property
+    def import_topics(self) -> dict[str, tuple[ImportSpec, ...]]:
+        """The topics that imports are read from, none of which is this workflow's own."""
+        found: dict[str, tuple[ImportSpec, ...]] = {}
+        for each in self.imports:
+            topic = each.source(self.prefix).log_topic if each.log else each.topic
+            found[topic] = (*found.get(topic, ()), each)
+        return found
+
+    @property
+    def import_schema_topics(self) -> tuple[str, ...]:
+        """The topics of schemas that imports from logs are read by."""
+        found = (each.source(self.prefix).schema_topic for each in self.imports if each.log)
+        return tuple(dict.fromkeys(found))
+
+    def key_of(self, event_type: str) -> str:
+        """Return the field that is the saga's id, of an event that comes from outside."""
+        keys = (each.key for each in self.imports if each.type == event_type)
+        return next(keys, self.key)

@@ -62,6 +62,7 @@ TYPED = {
 NOT_HERE = {
     "worker": ("NAME", "--simulated"),
     "ingest": ("NAME", "--port", "0"),
+    "import": ("NAME",),
     "demo": (),
     "bench": (),
 }

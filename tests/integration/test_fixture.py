@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from minuet import scaffold
 from minuet.errors import GiveUp, UsageError
 from minuet.spec.project import load
 from minuet.testing import Kafka
 from schemas.orders import OrderPlaced, PaymentCharged, ShipmentBooked
 from streams.orders.resources import Payments
 from streams.shop import Answer
+from tests import containers
 
 pytestmark = pytest.mark.kafka
 
@@ -109,3 +111,15 @@ def test_a_kafka_that_is_not_there_is_named_in_one_line(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (done.returncode, says in done.stdout + done.stderr) == (code, True), done
         assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_new_project_has_its_kafka_in_a_container(tmp_path: Path) -> None:
+    if why := containers.lacks():
+        pytest.skip(f"{why}; deploy/ci/docker.sh makes what is missing")
+    scaffold.create("bookings", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "--kafka=docker", "tests/test_on_kafka.py"]
+    done = subprocess.run(
+        [*command, "-p", "minuet.testing.plugin"], cwd=tmp_path / "bookings",
+        env={**os.environ, **containers.environ()}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "1 passed" in done.stdout, done

@@ -97,7 +97,7 @@ def test_workers_serve_a_shadow_of_a_name_without_an_effect(parcels: Sold) -> No
     words = ("replay", parcels.name, "--into", "shadow", "--shadow", "friday", "--yes")
     code, _, errors = parcels.typed(*words)
     assert (code, "no worker serves it; start one" in errors) == (2, True), errors
-    typed = ("--shadow", "friday", "--ensure-topics", "--processes", "2")
+    typed = ("--shadow", "friday", "--processes", "2")
     with parcels.worker(*typed) as worker:
         ready = worker.says("ready")
         assert (ready["form"], ready["group"]) == ("recorded", f"shadow-friday.{parcels.name}")

@@ -7,6 +7,7 @@ sends is not waited for one by one; Faust waits for all of it before it commits.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import faust
@@ -27,6 +28,8 @@ class OrderEvents(codecs.Codec):
         return wire.decode(s)
 
 
+for library in ("aiokafka", "faust"):  # they make a line of each record, which nobody writes
+    logging.getLogger(library).setLevel(logging.WARNING)
 codecs.register("order-events", OrderEvents())
 
 job = Job.told()

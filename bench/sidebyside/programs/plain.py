@@ -74,6 +74,8 @@ class Orders:
             if message.error() is not None:
                 raise KafkaException(message.error())
             partition, key = message.partition(), message.key()
+            if partition not in self._sagas:  # taken away since it was read
+                continue
             saga = self._answer(partition, key, wire.decode(message.value()))
             if saga is not None:
                 changed[partition, key] = saga

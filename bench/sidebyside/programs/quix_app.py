@@ -45,7 +45,7 @@ def main() -> None:
         commit_interval=COMMIT_S,
         state_dir=job.state,
         consumer_extra_config={"session.timeout.ms": SESSION_S * 1000},
-        producer_extra_config={"acks": "all", "compression.type": "lz4"},
+        producer_extra_config={"acks": "all", "compression.type": "lz4", "linger.ms": 1},
         loglevel="WARNING",
     )
     log = app.topic(

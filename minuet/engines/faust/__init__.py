@@ -124,5 +124,5 @@ def _of(
 
 def _state(folder: Path, workflow: Workflow) -> Path | None:
     """Where it is remembered what killed a worker; None where nothing can be written."""
-    state = folder / ".minuet" / "worker" / workflow.spec.name
+    state = folder / ".minuet" / "worker" / workflow.spec.group
     return state if os.access(folder, os.W_OK) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 from pydantic import ValidationError
 
 from bench.sidebyside import picture, report, series
-from bench.sidebyside.contestants import CONTESTANTS, NAMES
+from bench.sidebyside.contestants import CONTESTANTS, NAMES, Contestant
 from bench.sidebyside.programs import events, saga, wire
 from bench.sidebyside.tally import events_of, steps, steps_of, tally
 from minuet.bench.reference import events as reference
+from tests.installed import ROOT
 
 SAGAS = 20  # the last of them is refused
 
@@ -163,7 +165,7 @@ def kill(contestant: str, number: int, repeated: float, unfinished: int) -> seri
     counts = ("sagas_repeated", "records_again", "sagas_missing", "records_missing", "wrong_end")
     return run(
         "killed", contestant, number,
-        repeated_percent=repeated, unfinished=unfinished, **dict.fromkeys(counts, 0),
+        repeated_percent=repeated, unfinished=unfinished, pause_s=None, **dict.fromkeys(counts, 0),
     )  # fmt: skip
 
 
@@ -191,6 +193,12 @@ def test_a_table_has_a_row_for_each_contestant_and_says_what_failed() -> None:
     assert "busy" not in text
 
 
+def test_minuet_on_faust_is_held_against_the_app_by_hand() -> None:
+    runs = [rate("minuet-faust", 90.0, 1), rate("faust", 100.0, 1)]
+    assert "0.90 times the sagas a second" in report.section(runs, "python", "2 CPUs")
+    assert "times the sagas" not in report.section(runs[:1], "python", "2 CPUs")
+
+
 def test_a_busy_machine_is_said_to_be_one() -> None:
     busy = [{**each, "load_after": 30.0} for each in RUNS]
     assert "**This machine was busy" in report.section(busy, "python", "2 CPUs")
@@ -215,6 +223,15 @@ def test_the_picture_is_xml_with_a_bar_for_each_figure_and_no_script() -> None:
     assert tags["rect"] == 1 + 2 + 2 + 1
     assert tags["script"] == 0
     assert "1,500" in drawn
+
+
+@pytest.mark.parametrize("contestant", [each for each in CONTESTANTS if each.requirements])
+def test_an_environment_is_made_of_pinned_and_hashed_requirements(contestant: Contestant) -> None:
+    text = (ROOT / "bench" / "sidebyside" / contestant.requirements).read_text(encoding="utf-8")
+    asked = re.split(r"\n(?=\w)", text.partition("\n\n")[2] or text)
+    named = [each for each in asked if not each.startswith("#")]
+    assert f"{contestant.library}==" in text
+    assert [each for each in named if "==" not in each or "--hash=sha256:" not in each] == []
 
 
 def test_contestants_take_turns_the_other_way_round_in_every_second_round() -> None:

@@ -122,3 +122,12 @@ def test_an_early_event_waits_for_its_saga() -> None:
     one = letter("k", headers)
     found = judge(parked().plan, CODEC, one, None, 0, 0)
     assert found == Left(one, "no saga of its key has begun", False)
+
+
+def test_a_record_that_could_not_be_imported_never_goes_onto_the_log_as_it_is() -> None:
+    order = placed()
+    headers = {ID: "x", TYPE: "PaymentCharged", "minuet_letter": "l", "minuet_category": "import"}
+    found = judged(order, letter(order.key, headers))
+    assert isinstance(found, Left)
+    assert not found.settled
+    assert "never stood on this log" in found.why

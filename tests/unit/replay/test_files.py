@@ -8,7 +8,7 @@ from io import BytesIO
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minuet.errors import UsageError
@@ -57,11 +57,13 @@ def read(found: tuple[About, Iterator[Kept]]) -> list[Kept]:
     return list(records)
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_avro_comes_back_byte_for_byte(records: list[Kept]) -> None:
     assert read(read_container(as_avro(records), "a.avro")) == records
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_json_lines_come_back_byte_for_byte(records: list[Kept]) -> None:
     assert read(read_lines(as_lines(records), "a.jsonl")) == records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minuet.replay.marks import Keys, Marks
@@ -12,6 +12,7 @@ from minuet.replay.marks import Keys, Marks
 NUMBERS = st.one_of(st.integers(-5, 5), st.integers(-(1 << 63), (1 << 63) - 1))
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERS), NUMBERS)
 def test_marks_say_what_a_set_says(numbers: list[int], other: int) -> None:
     marks, known = Marks(), set[int]()

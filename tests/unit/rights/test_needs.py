@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from minuet.errors import UsageError
@@ -12,6 +14,7 @@ from minuet.rights.wish import principals
 from minuet.spec import project as projects
 from minuet.spec.model import Spec
 from tests.installed import ROOT
+from tests.unit.imports.goods import goods
 
 SPEC = projects.load("orders", ROOT).spec
 
@@ -183,3 +186,21 @@ def test_what_another_right_of_the_same_principal_implies_is_not_asked_for() -> 
     rules = {row.rule for row in compare(SPEC, who, [])}
     asked = {rule.operation for rule in rules if rule.name == "orders.events"}
     assert asked == {"Read", "Write", "Create", "AlterConfigs"}
+
+
+def test_an_importer_reads_the_sources_and_its_own_log_not_at_all() -> None:
+    spec = replace(goods(prefix="team-b.").spec, prefix="team-a.")
+    found = principals(spec, ["deployer=User:d"], per_step=True)
+    rights = set(needs(spec, unit(found, "importer"), [*found]))
+    assert found[unit(found, "importer")] == "User:team-a.goods.importer"
+    assert written(rights, "Write") == {"team-a.goods.events", "team-a.goods.dead-letters"}
+    assert written(rights, "Read") == {
+        "team-b.shipping.events", "team-b.minuet.schemas", "bank.settlements",
+        "team-a.minuet.schemas",
+    }  # fmt: skip
+    groups = {right for right in rights if right.kind == "Group"}
+    assert groups == {Right("Group", "team-a.goods.imports", "Read")}
+    seen = Right("Group", "team-a.goods.imports", "Describe")
+    assert seen in needs(spec, unit(found, "coordinator"), [*found])
+    with pytest.raises(UsageError, match="orders imports nothing"):
+        principals(SPEC, ["importer=User:x"])
