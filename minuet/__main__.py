@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from minuet.cli.main import main
+from minuet.cli.main import script
 
-main()
+script()

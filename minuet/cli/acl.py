@@ -29,7 +29,8 @@ from minuet.spec.model import Spec
 
 _UNITS = """A unit is a step, `coordinator`, several of these joined by +, `worker` for all of \
 them, or one that is no worker: `publisher`, `reader` (looks), `operator` (looks and acts), \
-`deployer` (makes topics, registers schemas). Who asks here needs Describe and Alter of the cluster.
+`importer`, `deployer` (makes topics, registers schemas). Who asks here needs Describe and Alter \
+of the cluster.
 """
 _PLAN = f"""Show which rights each unit of a workflow needs, and how the cluster's differ.
 

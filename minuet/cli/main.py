@@ -6,10 +6,12 @@ module of the command that was typed is imported, and for the list of commands n
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any, NoReturn, cast
@@ -110,8 +112,31 @@ def meant(words: Sequence[str]) -> typer.Typer:
     return build()  # a word that is no command: the nearest one is told
 
 
+def script() -> NoReturn:
+    """What the `minuet` script calls: as `main`, and then the process is gone at once.
+
+    Threads of Kafka's client, and of ours inside it, may still be at work, as while a broker does
+    not answer. They crash when the interpreter, or the TLS library, is taken down beneath them.
+    """
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()  # of those who have something to put away
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # nobody reads it, or nothing more goes there
+            code = code or 1
+    os._exit(code)
+
+
 def main() -> None:
-    """What the `minuet` script calls; exit 1 is a failure, 2 a wrong command line, 130 Ctrl-C."""
+    """Run what was typed; exit 1 is a failure, 2 a wrong command line, 130 Ctrl-C."""
     try:
         code = meant(sys.argv[1:])(standalone_mode=False)
     except TyperException as error:

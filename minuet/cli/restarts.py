@@ -11,6 +11,9 @@ EXPLAINED_MOST_S = 1.0  # the breaker needs the next death to know more
 DEATHS_MOST = 5
 WITHIN_S = 120.0
 WRONG_SETTING = 2  # the exit code of what no restart can mend
+# Exit codes of a child that Kafka does not let work, before it was ready and afterwards: what
+# worked once waits for as long as it takes until somebody has mended it.
+NOT_LET_IN, NOT_LET_ON = 74, 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,12 @@ class Restarts:
     Attributes:
         recent: when each died that nothing explains, in s.
         row: deaths in a row, without a long life between them.
+        worked: it was ready, and then Kafka did not let it go on.
     """
 
     recent: list[float] = field(default_factory=list)
     row: int = 0
+    worked: bool = False
 
     def died(self, code: int, *, lived_s: float, now: float, explained: bool) -> float | GiveUp:
         """Return the pause before it is started again, or why it is not.
@@ -44,6 +49,9 @@ class Restarts:
         if code == WRONG_SETTING:
             return GiveUp("something is set wrong, and starting it again would not mend that")
         self.row = self.row + 1 if lived_s < WITHIN_S else 1
+        self.worked = self.worked or code == NOT_LET_ON
+        if self.worked and code in (NOT_LET_IN, NOT_LET_ON):
+            return min(FIRST_S * 2.0 ** min(self.row - 1, 10), MOST_S)
         if explained:
             if lived_s >= LIVED_S:  # starts are no load then, and its partitions wait
                 return 0.0

@@ -25,12 +25,13 @@ from minuet.cli.common import (
 )
 from minuet.cli.logs import LogFormat, set_up
 from minuet.cli.processes import leave_with
+from minuet.cli.restarts import NOT_LET_IN
 from minuet.cli.worker_many import run_many
-from minuet.cli.worker_one import Wish, run_one
+from minuet.cli.worker_one import Wish, not_let, run_one
 from minuet.cli.worker_shadow import Served
 from minuet.engines.crash_memory import CrashMemory
 from minuet.engines.worker import FAILPOINTS, Assignment, part_of
-from minuet.errors import UsageError
+from minuet.errors import BrokerError, UsageError
 from minuet.kafka import topics
 from minuet.settings.reading import read
 from minuet.settings.worker import Options
@@ -164,7 +165,12 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
     )
     address = None if http is None else (http_host, http)
     wish = Wish(loaded, kafka, assignment, json, address, shadow)
-    _check(wish, ensure_topics=ensure_topics or bool(shadow))
+    try:
+        _check(wish, ensure_topics=ensure_topics or bool(shadow))
+    except BrokerError as refused:
+        if not parent:
+            raise
+        raise typer.Exit(not_let(refused, NOT_LET_IN)) from refused
     if processes is not None:
         if parent:
             leave_with(parent)

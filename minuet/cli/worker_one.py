@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import typer
 
 from minuet.cli.processes import leave_with
+from minuet.cli.restarts import NOT_LET_IN, NOT_LET_ON
 from minuet.engines.loop import Loop
 from minuet.engines.units import Units
 from minuet.engines.worker import Assignment, part_of, run
@@ -65,20 +67,32 @@ async def run_one(wish: Wish, parent: int) -> int:
         leave_with(parent)
     listening = _listen(wish)
     watching: list[asyncio.Task[None]] = []
+    standings: list[Standing] = []
 
     def ready(loop: Loop) -> None:
         standing = Standing(loop, coordinated=loop.coordinates)
+        standings.append(standing)
         watching.append(asyncio.create_task(_announce(wish, standing)))
         if listening is not None:
             watching.append(asyncio.create_task(_serve(standing, listening)))
 
     try:
         heard = await run(wish.workflow, wish.connection, wish.assignment, ready=ready)
+    except BrokerError as refused:
+        if not parent:
+            raise
+        return not_let(refused, NOT_LET_ON if any(s.was_ready for s in standings) else NOT_LET_IN)
     finally:
         for task in watching:
             task.cancel()
     wish.say("stopped", "stopped")
     return EXIT_INTERRUPTED if heard is signal.SIGINT else 0
+
+
+def not_let(refused: BrokerError, code: int) -> int:
+    """Say that Kafka does not let a child work; by the code its parent knows what to do."""
+    sys.stderr.write(f"minuet: {refused}\n")
+    return code
 
 
 def _listen(wish: Wish) -> socket.socket | None:
@@ -119,6 +133,7 @@ async def _announce(wish: Wish, standing: Standing) -> None:
         text += f", health at http://{standing.address}"
     if len(does) <= len(wish.workflow.steps):
         text += f"; only {', '.join(does)}"
+    standing.was_ready = True
     wish.say(
         "ready", text, group=part.group, partitions=sorted(loop.parts), does=does,
         http=standing.address, form=wish.form, log=wish.workflow.spec.log_topic,

@@ -25,6 +25,7 @@ from minuet.engines.log import Position, Sink
 from minuet.engines.native_positions import standing, standing_with_open
 from minuet.engines.native_reading import Lead
 from minuet.engines.native_records import Read, by_partition
+from minuet.engines.native_refusals import Refusals
 from minuet.engines.silence import Silence
 from minuet.errors import BrokerError
 from minuet.kafka.connection import REACH_S, Connection
@@ -97,9 +98,9 @@ class Member:
         self._reads_from = reads_from
         self._group = own["group.id"]
         self._holding = holding
-        self._consumer: Consumer = connection.consumer(
-            **_CONSUMER, **own, on_commit=self._on_commit
-        )
+        self._refusals = Refusals(connection)
+        settings = {**_CONSUMER, **own, "on_commit": self._on_commit}
+        self._consumer: Consumer = connection.member(self._refusals.heard, settings)
         self._commands: deque[Callable[[Consumer], None]] = deque()
         self._lead = Lead()
         self.silence = Silence(SESSION_S)
@@ -149,6 +150,7 @@ class Member:
         messages = [first] if (first := self._consumer.poll(POLL_S)) is not None else []
         if self._failure is not None:
             raise self._failure
+        self._refusals.check()
         if self._holding is not None:
             self._holding.heed(self._consumer)
         if messages and not held_back:  # what else is there, without waiting

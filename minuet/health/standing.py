@@ -15,11 +15,13 @@ class Standing:
         loop: that runs.
         coordinated: a live unit has the coordinator; without one nothing is undone or ended.
         address: where it is served, empty for nowhere.
+        was_ready: it has been said to be ready.
     """
 
     loop: Loop
     coordinated: bool
     address: str = ""
+    was_ready: bool = False
 
     @property
     def lives(self) -> bool:

@@ -20,7 +20,15 @@ from confluent_kafka.admin import (
 )
 
 from minuet.errors import BrokerError, UsageError
-from minuet.kafka.reasons import Refused, describe, explain, lasts, refused, tells
+from minuet.kafka.reasons import (
+    Refused,
+    describe,
+    explain,
+    lasts,
+    refused,
+    refuses_login,
+    tells,
+)
 from minuet.kafka.repeats import Repeats
 from minuet.settings import kafka as names
 from minuet.settings.registry import BUILT_IN, Registry
@@ -126,6 +134,15 @@ class Connection:
         """A consumer that commits nothing by itself; `over` wins over the defaults."""
         return self._client(Consumer, _CONSUMER, over)
 
+    def member(self, heard: Callable[[KafkaError], None], over: Mapping[str, object]) -> Consumer:
+        """The same, for who joins a group.
+
+        Args:
+            heard: told of each error of its connections, beside what is always done with it.
+            over: settings that win over the defaults.
+        """
+        return self._client(Consumer, _CONSUMER, over, heard)
+
     def producer(self, **over: object) -> Producer:
         """An idempotent producer that waits for all replicas; `over` wins over the defaults."""
         return self._client(Producer, _PRODUCER, over)
@@ -181,6 +198,10 @@ class Connection:
         error = failure if isinstance(failure, KafkaError) else failure.args[0]
         text = explain(error, self._trouble.last, reached=self._trouble.reached, right=right)
         return BrokerError(": ".join(part for part in (self.name, about, text) if part))
+
+    def refuses(self) -> bool:
+        """Whether what was wrong last is that the login was refused."""
+        return self._trouble.last is not None and refuses_login(self._trouble.last)
 
     def reason(self, since: float) -> str:
         """What the clients have said since then of why it does not work; empty for nothing."""

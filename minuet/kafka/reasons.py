@@ -61,6 +61,20 @@ _BY_TEXT: tuple[tuple[int, str, str], ...] = (
         "PLAINTEXT broker listener",
         "the broker does not speak TLS there: check the port, and security.protocol",
     ),
+    *(
+        (
+            code,
+            r"alert [a-z ]*(certificate|unknown ca)",
+            "the broker refuses this client's certificate, or wants one: ssl.certificate.location "
+            "and ssl.key.location name one that is valid now, of an authority that it trusts",
+        )
+        for code in (KafkaError._TRANSPORT, KafkaError._SSL)
+    ),
+    (
+        KafkaError._AUTHENTICATION,
+        "invalid_token",
+        "the broker refuses the token: it is of another issuer, for another audience, or expired",
+    ),
     (
         KafkaError._SSL,
         "certificate verify failed",
@@ -72,11 +86,14 @@ _SILENT = (
     "the broker closes the connection without a word, as one does that wants TLS or a login: "
     f"check security.protocol [{KafkaError(KafkaError._ALL_BROKERS_DOWN).name()}]"
 )
+_NO_FILE = re.compile(r"(ssl\.[a-z]+\.location) failed: (?:error:\w+:)?(.*)", re.DOTALL)
+_NO_TOKEN = re.compile(r"acquire SASL OAUTHBEARER token: (.*)", re.DOTALL)
 _MECHANISMS = re.compile(r"SASL (\S+) mechanism handshake failed: .*supported mechanisms: ?(\S*)")
 _NO_MECHANISM = (
     "Kafka's sasl.mechanism is GSSAPI unless it is set, which this client does not have: set "
     "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"
 )
+_WHY_MOST = 200  # characters of what somebody else says of it
 _NO_SUCH = "No such configuration property"
 _LASTING = frozenset(
     {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}
@@ -107,6 +124,12 @@ def _may_not(code: int, right: str) -> str:
 def lasts(error: KafkaError) -> bool:
     """Whether waiting does not mend it: a person must."""
     return error.code() in _LASTING or _by_text(error) != ""
+
+
+def refuses_login(error: KafkaError) -> bool:
+    """Whether Kafka refuses who asks, rather than that it cannot be reached."""
+    is_alert = error.code() == KafkaError._TRANSPORT and "SSL alert" in error.str()
+    return error.code() in _LASTING or is_alert
 
 
 def tells(error: KafkaError) -> bool:
@@ -152,12 +175,20 @@ def refused(text: str, options: Mapping[str, str]) -> Refused:
         return Refused(name, f"Kafka has no setting {name}")
     if name.endswith(".location") and not Path(options[name]).exists():
         return Refused(name, f"Kafka's {name}: there is no file {options[name]}")
+    if found := _NO_FILE.match(why):
+        name = found[1]
+        what = "or it is encrypted and ssl.key.password is wrong" if "key" in name else "in PEM"
+        file = f"Kafka's {name}: {options.get(name, '')}"
+        return Refused(name, f"{file} is not what it should be, {what} ({found[2]})")
     if "GSSAPI" in why:
         return Refused("sasl.mechanism", _NO_MECHANISM)
     return Refused(name, f"Kafka's settings: {why[:1].lower()}{why[1:]}")
 
 
 def _words(error: KafkaError) -> str:
+    if found := _NO_TOKEN.search(error.str()):
+        why = " ".join(found[1].split())[:_WHY_MOST]
+        return f"there is no token to log in with, check sasl.oauthbearer.*: {why}"
     if found := _MECHANISMS.search(error.str()):
         typed, taken = found[1], found[2].strip("()")
         if taken and taken != "after":
@@ -167,4 +198,5 @@ def _words(error: KafkaError) -> str:
 
 
 def _by_text(error: KafkaError) -> str:
-    return next((w for c, part, w in _BY_TEXT if c == error.code() and part in error.str()), "")
+    text = error.str()
+    return next((w for c, part, w in _BY_TEXT if c == error.code() and re.search(part, text)), "")

@@ -79,6 +79,8 @@ class Writer:
                 on_delivery=partial(self._acked, done),
             )  # fmt: skip
         except KafkaException as failure:
+            if failure.args[0].code() == KafkaError._FATAL:
+                self.serve(0)  # says why
             done(self._error(self._fatal or failure.args[0]))
 
     def hand_over(

@@ -81,7 +81,7 @@ def _path(key: str) -> tuple[str, ...]:
     except tomllib.TOMLDecodeError:
         return ()
     parts: list[str] = []
-    while isinstance(found, dict):
+    while isinstance(found, dict) and found:  # a comment with a sign in it is no key
         ((name, found),) = found.items()
         parts.append(name)
     return tuple(parts)

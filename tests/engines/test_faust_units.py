@@ -105,6 +105,21 @@ def test_each_takes_over_from_the_other_with_the_same_table(kafka: Connection) -
     play(kafka, story)
 
 
+def test_at_each_change_of_the_group_faust_gives_every_partition_back(kafka: Connection) -> None:
+    async def story(world: MixedWorld) -> None:
+        first = await world.start(on_faust=True)
+        await world.started(first)
+        before = dict(first.loop.parts)
+        second = await world.start(on_faust=True)
+        await world.until(lambda: len(first.loop.parts) == len(second.loop.parts) == 2)
+        assert all(before[number] is not part for number, part in first.loop.parts.items())
+        await world.ask(*SAGAS)
+        await world.ended(*SAGAS)
+        await each_slot_answered_once(world)
+
+    play(kafka, story)
+
+
 def test_a_unit_that_does_what_another_engine_does_already_is_refused(kafka: Connection) -> None:
     async def story(world: MixedWorld) -> None:
         worker = await world.start("coordinator", "reserve_seat", on_faust=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,11 +59,13 @@ class Crew:
         return [unit for unit in self.units if unit.does]
 
 
-def typed(broker: SecureBroker, *words: str, user: str = "admin") -> tuple[int, dict[str, Any]]:
+def typed(
+    broker: SecureBroker, *words: str, user: str = "admin", folder: Path = ROOT
+) -> tuple[int, dict[str, Any]]:
     """Type a command in this process, as a user; the exit code, and what it printed."""
     out = StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(StringIO()):
-        patch.chdir(ROOT)
+        patch.chdir(folder)
         for name, text in broker.options(user).items():
             patch.setenv(variable_of(("kafka", name)), text)
         command = ["minuet", *words, "--bootstrap", broker.bootstrap, "--json"]

@@ -8,8 +8,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 from confluent_kafka.admin import (
@@ -24,20 +22,19 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from minuet.dev import jars, java, kafka_config, network, process
 from minuet.errors import BrokerError
 from minuet.kafka.connection import Connection
+from tests.integration.certificates import Authority, Issuer, self_signed
+from tests.integration.cutter import Cutter
 
 MECHANISM = "SCRAM-SHA-512"
 USERS = ("admin", "reader", "nobody")
 START_S = 120.0
 STOP_S = 30.0
+OAUTH_MODULE = "OAuthBearerLoginModule required;"
+OAUTH = "org.apache.kafka.common.security.oauthbearer"
 LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 
@@ -50,12 +47,31 @@ class SecureBroker:
         plain: the settings of librdkafka that a client needs, all but user and password.
         passwords: of each user; `admin` may do anything, `nobody` nothing.
         stranger: a certificate that has nothing to do with it.
+        token_at: where it wants a token that `issuer` signed.
+        cut_at: the same as `bootstrap`, behind what can `cut` all connections.
+        cert_at: where it wants a certificate that `authority` signed, behind another one of those.
     """
 
     bootstrap: str
     plain: dict[str, str]
     passwords: dict[str, str]
     stranger: Path
+    token_at: str
+    issuer: Issuer
+    cut_at: str
+    cut: Cutter
+    cert_at: str
+    cert: Cutter
+    authority: Authority
+
+    def by_certificate(self, certificate: Path) -> dict[str, str]:
+        """The settings of a client that shows a certificate."""
+        return {
+            "security.protocol": "SSL",
+            "ssl.ca.location": self.plain["ssl.ca.location"],
+            "ssl.certificate.location": str(certificate),
+            "ssl.key.location": str(certificate.with_suffix(".key")),
+        }
 
     def options(self, user: str = "admin", password: str = "") -> dict[str, str]:
         """The settings of a client."""
@@ -116,56 +132,61 @@ class SecureBroker:
         return wanted <= set(admin.describe_acls(every).result(START_S))
 
 
+@dataclass(frozen=True)
+class Ports:
+    """Of each listener; of what stands behind a cutter, where clients go and where it is."""
+
+    scram: int
+    token: int
+    controller: int
+    cut: tuple[int, int]
+    cert: tuple[int, int]
+
+
 @contextmanager
 def secure_broker(folder: Path) -> Iterator[SecureBroker]:
     """Start one in `folder`, on ports of its own; gone afterwards."""
-    port, controller_port = network.free_port(), network.free_port()
+    scram, token, controller, *four = (network.free_port() for _ in range(7))
+    ports = Ports(scram, token, controller, (four[0], four[1]), (four[2], four[3]))
     passwords = {user: uuid.uuid4().hex for user in USERS}
     certificate, stranger = self_signed(folder / "broker"), self_signed(folder / "stranger")
-    ports = (port, controller_port)
-    more = security(ports, certificate, passwords["admin"])
-    config = kafka_config.write(folder, *ports, more)
+    authority, issuer = Authority(folder / "authority"), Issuer(folder / "keys.json")
+    trusted = (certificate.read_bytes(), authority.certificate.read_bytes())
+    (folder / "trusted.pem").write_bytes(b"".join(trusted))
+    keys = folder / "keys.json"
+    more = _more(folder, ports, certificate, passwords["admin"])
+    config = kafka_config.write(folder, ports.scram, ports.controller, more)
+    child = _started(folder, config, passwords, keys)
+    plain = {
+        "security.protocol": "SASL_SSL", "sasl.mechanism": MECHANISM,
+        "ssl.ca.location": str(certificate),
+    }  # fmt: skip
+    with Cutter(*ports.cut) as cut, Cutter(*ports.cert) as cert:
+        broker = SecureBroker(
+            f"{network.HOST}:{scram}", plain, passwords, stranger,
+            f"{network.HOST}:{token}", issuer,
+            f"{network.HOST}:{ports.cut[0]}", cut,
+            f"{network.HOST}:{ports.cert[0]}", cert, authority,
+        )  # fmt: skip
+        try:
+            _wait(broker, child, folder / "broker.log")
+            yield broker
+        finally:
+            child.stop(STOP_S)
+
+
+def _started(folder: Path, config: Path, passwords: dict[str, str], keys: Path) -> process.Process:
     runtime, class_path = java.find(), jars.class_path(lambda *_: None)
     tool = kafka_config.command(runtime.path, class_path, folder, "kafka.tools.StorageTool")
     scram = [f"{MECHANISM}=[name={user},password={word}]" for user, word in passwords.items()]
     users = [word for one in scram for word in ("--add-scram", one)]
     cluster = ["format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(config)]
     subprocess.run([*tool, *cluster, *users], check=True, capture_output=True)
-    server = kafka_config.command(runtime.path, class_path, folder, "kafka.Kafka")
-    child = process.start([*server, str(config)], str(config), folder / "broker.log")
-    plain = {
-        "security.protocol": "SASL_SSL", "sasl.mechanism": MECHANISM,
-        "ssl.ca.location": str(certificate),
-    }  # fmt: skip
-    broker = SecureBroker(f"{network.HOST}:{port}", plain, passwords, stranger)
-    try:
-        _wait(broker, child, folder / "broker.log")
-        yield broker
-    finally:
-        child.stop(STOP_S)
-
-
-def self_signed(path: Path) -> Path:
-    """A certificate that signs itself, with its key in front in `path`.pem."""
-    key = rsa.generate_private_key(65_537, 2_048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, path.name)])
-    here = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName(here), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    encoding = Encoding.PEM
-    secret = key.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
-    path.with_suffix(".key").write_bytes(secret)
-    certificate = path.with_suffix(".crt")
-    certificate.write_bytes(signed.public_bytes(encoding))
-    path.with_suffix(".pem").write_bytes(secret + certificate.read_bytes())
-    return certificate
+    java_path, *rest = kafka_config.command(runtime.path, class_path, folder, "kafka.Kafka")
+    may = [f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys.as_uri()}"]
+    may += [f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.files={keys}"]
+    command = [java_path, *may, *rest, str(config)]
+    return process.start(command, str(config), folder / "broker.log")
 
 
 def security(ports: tuple[int, int], certificate: Path, password: str) -> dict[str, str]:
@@ -186,6 +207,32 @@ def security(ports: tuple[int, int], certificate: Path, password: str) -> dict[s
         "ssl.truststore.location": str(certificate),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:admin;User:ANONYMOUS",  # the controllers, on loopback
+    }
+
+
+def _more(folder: Path, ports: Ports, certificate: Path, password: str) -> dict[str, str]:
+    """The settings of a node that wants a password, a token or a certificate, each elsewhere."""
+    host, keys = network.HOST, folder / "keys.json"
+    own = security((ports.scram, ports.controller), certificate, password)
+    kinds = "CUT:SASL_SSL,TOKEN:SASL_SSL,CERT:SSL"
+    token = f"TOKEN://{host}:{ports.token}"
+    behind = f"CUT://{host}:{ports.cut[1]},CERT://{host}:{ports.cert[1]}"
+    before = f"CUT://{host}:{ports.cut[0]},CERT://{host}:{ports.cert[0]}"
+    login = own["listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config"]
+    handler = "oauthbearer.sasl.server.callback.handler.class"
+    return own | {
+        "listener.security.protocol.map": f"{own['listener.security.protocol.map']},{kinds}",
+        "listeners": f"{own['listeners']},{token},{behind}",
+        "advertised.listeners": f"{own['advertised.listeners']},{token},{before}",
+        "listener.name.cut.scram-sha-512.sasl.jaas.config": login,
+        "listener.name.token.sasl.enabled.mechanisms": "OAUTHBEARER",
+        "listener.name.token.oauthbearer.sasl.jaas.config": f"{OAUTH}.{OAUTH_MODULE}",
+        f"listener.name.token.{handler}": f"{OAUTH}.OAuthBearerValidatorCallbackHandler",
+        "sasl.oauthbearer.jwks.endpoint.url": keys.as_uri(),
+        "sasl.oauthbearer.expected.audience": Issuer.audience,
+        "sasl.oauthbearer.expected.issuer": Issuer.name,
+        "listener.name.cert.ssl.client.auth": "required",
+        "ssl.truststore.location": str(folder / "trusted.pem"),
     }
 
 

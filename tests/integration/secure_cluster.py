@@ -14,12 +14,12 @@ from minuet.dev import jars, java, kafka_config, network, process
 from minuet.dev.broker import new_cluster_id
 from minuet.errors import BrokerError
 from minuet.kafka.connection import Connection
+from tests.integration.certificates import self_signed
 from tests.integration.secure_broker import (
     MECHANISM,
     START_S,
     STOP_S,
     security,
-    self_signed,
 )
 
 NODES = 3

@@ -20,8 +20,8 @@ import pytest
 
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import snapshot
+from tests.integration.certificates import self_signed
 from tests.integration.parcels import ROOT, Parcels, parcel
-from tests.integration.secure_broker import self_signed
 
 pytestmark = pytest.mark.kafka
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,11 +15,15 @@ from psutil import process_iter
 
 from minuet import Publisher
 from minuet.errors import BrokerError
-from minuet.kafka import topics
+from minuet.kafka import rights, topics
 from minuet.kafka.connection import Connection
+from minuet.kafka.reading import snapshot
+from minuet.rights.comparing import compare
+from minuet.rights.wish import principals
 from minuet.settings.environment import variable_of
 from minuet.spec import project as projects
 from tests.integration.in_time import Ended, in_time, timed, waited_s
+from tests.integration.orders_run import until
 from tests.integration.parcels import ROOT, Parcels, parcel
 from tests.integration.secure_broker import SecureBroker
 from tests.integration.test_publish import ParcelSent, sent
@@ -49,18 +54,26 @@ COMMANDS = (
 )
 
 
-def run(parcels: Parcels, options: dict[str, str], *arguments: str, bootstrap: str = "") -> Ended:
-    """Run a command with Kafka's options in the environment; the password in a file."""
+def environment(parcels: Parcels, options: dict[str, str], bootstrap: str = "") -> dict[str, str]:
+    """Kafka's options as variables; the password in a file."""
     environ = {variable_of(("kafka", name)): text for name, text in options.items()}
     if password := environ.pop("MINUET_KAFKA__SASL_PASSWORD", ""):
         secret = parcels.folder / f"password-{uuid4().hex}"
         secret.write_text(password)
         environ["MINUET_KAFKA__SASL_PASSWORD_FILE"] = str(secret)
     environ["MINUET_BOOTSTRAP_SERVERS"] = bootstrap or parcels.bootstrap
-    words = (word.format(name=parcels.name) for word in arguments)
     environ["PYTHONPATH"] = str(ROOT)
+    return environ
+
+
+def run(
+    parcels: Parcels, options: dict[str, str], *arguments: str, bootstrap: str = "", text: str = ""
+) -> Ended:
+    """Run a command with Kafka's options in the environment."""
+    environ = environment(parcels, options, bootstrap)
+    words = (word.format(name=parcels.name) for word in arguments)
     command = [sys.executable, "-m", "minuet", *words]
-    return timed(command, parcels.folder, environ, parcel(1).decode())
+    return timed(command, parcels.folder, environ, text or parcel(1).decode())
 
 
 def said(errors: str) -> str:
@@ -93,72 +106,6 @@ def test_a_wrong_password_is_said_by_every_command(
         "and sasl.password [_AUTHENTICATION]"
     )
     assert done.code == 1
-    assert done.in_time, done
-
-
-def without(options: dict[str, str], *names: str) -> dict[str, str]:
-    return {name: text for name, text in options.items() if name not in names}
-
-
-def wrong_settings(secure: SecureBroker) -> dict[str, tuple[dict[str, str], str]]:
-    good = secure.options()
-    return {
-        "no security at all": ({}, "check security.protocol"),
-        "no TLS": ({**good, "security.protocol": "SASL_PLAINTEXT"}, "check security.protocol"),
-        "no login": (
-            {**without(good, "sasl.mechanism", "sasl.username", "sasl.password"),
-             "security.protocol": "SSL"},
-            "check security.protocol",
-        ),
-        "another mechanism": (
-            {**good, "sasl.mechanism": "PLAIN"},
-            "does not take sasl.mechanism PLAIN: it takes SCRAM-SHA-512",
-        ),
-        "no authority": (without(good, "ssl.ca.location"), "set ssl.ca.location"),
-        "another authority": (
-            {**good, "ssl.ca.location": str(secure.stranger)},
-            "the broker's certificate cannot be verified: set ssl.ca.location",
-        ),
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["no security at all", "no TLS", "no login", "another mechanism", "no authority",
-     "another authority"],
-)  # fmt: skip
-def test_wrong_security_settings_say_which(
-    parcels: Parcels, secure: SecureBroker, name: str
-) -> None:
-    options, expected = wrong_settings(secure)[name]
-    done = run(parcels, options, "worker", parcels.name)
-    assert expected in said(done.errors)
-    assert secure.bootstrap in said(done.errors)
-    assert done.code == 1
-    assert done.in_time, done
-
-
-def test_tls_at_a_broker_without_it_is_said(
-    parcels: Parcels, secure: SecureBroker, kafka: str
-) -> None:
-    options = secure.options()
-    done = run(parcels, options, "worker", parcels.name, bootstrap=kafka)
-    assert done.code == 1
-    assert "does not speak TLS there: check the port, and security.protocol" in said(done.errors)
-    plain = {**options, "security.protocol": "SASL_PLAINTEXT"}
-    done = run(parcels, plain, "worker", parcels.name, bootstrap=kafka)
-    assert done.code == 1
-    assert "takes no login there: check the port, and security.protocol" in said(done.errors)
-    assert done.in_time, done
-
-
-def test_an_unknown_host_is_said(parcels: Parcels) -> None:
-    where = "no-such-host.invalid:9092"
-    done = run(parcels, {}, "worker", parcels.name, bootstrap=where)
-    assert done.code == 1
-    assert said(done.errors) == (
-        f"Kafka at {where}: the host name is not known: check the address [_RESOLVE]"
-    )
     assert done.in_time, done
 
 
@@ -250,3 +197,45 @@ def test_a_connection_that_was_wrong_can_be_right_later(secure: SecureBroker) ->
     with pytest.raises(BrokerError, match="the login was refused"):
         Connection(secure.bootstrap, secure.options("reader", "wrong")).reach()
     assert secure.connection("reader").reach().brokers
+
+
+def test_a_right_that_is_taken_in_mid_run_is_said_and_given_back_it_goes_on(
+    parcels: Parcels, secure: SecureBroker
+) -> None:
+    """The supervisor starts its worker again until it may go on; nothing is lost."""
+    name, user = parcels.name, f"worker-{parcels.name}"
+    secure.admit(user)
+    spec = projects.load(name, parcels.folder).spec
+    who = principals(spec, [f"{unit}=User:{user}" for unit in ("worker", "publisher")])
+    rights.give(secure.connection(), [row.rule for row in compare(spec, who, ())])
+    append = rights.Rule(f"User:{user}", "Topic", spec.log_topic, "Write")
+    environ = environment(parcels, secure.options(user))
+    command = [sys.executable, "-m", "minuet", "worker", name, "--processes", "1", "--json"]
+    errors = parcels.folder / "errors"
+    with errors.open("wb") as stream:
+        process = subprocess.Popen(
+            command, cwd=parcels.folder, env={**os.environ, **environ}, stdout=subprocess.DEVNULL,
+            stderr=stream,
+        )  # fmt: skip
+    try:
+        admin = secure.options()
+        assert run(parcels, admin, "publish", name, "ParcelSent").code == 0
+        until("the first is done", lambda: completed(secure, spec.log_topic) == 1)
+        rights.take(secure.connection(), [append])
+        sent = run(parcels, admin, "publish", name, "ParcelSent", text=parcel(2).decode())
+        assert sent.code == 0
+        missing = f"(user {user}): topic {spec.log_topic}: this user may not use the topic (Write)"
+        until("it is said", lambda: missing in errors.read_text())
+        assert process.poll() is None
+        rights.give(secure.connection(), [append])
+        until("the second is done", lambda: completed(secure, spec.log_topic) == 2)
+    finally:
+        process.terminate()
+        code = process.wait(120)
+    assert code == 0
+    assert run(parcels, secure.options(), "verify", name).code == 0
+
+
+def completed(secure: SecureBroker, topic: str) -> int:
+    kinds = [dict(m.headers() or ())["ce_type"] for m in snapshot(secure.connection(), topic)]
+    return kinds.count(b"SagaCompleted")

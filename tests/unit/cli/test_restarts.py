@@ -7,6 +7,8 @@ from minuet.cli.restarts import (
     EXPLAINED_MOST_S,
     LIVED_S,
     MOST_S,
+    NOT_LET_IN,
+    NOT_LET_ON,
     WITHIN_S,
     GiveUp,
     Restarts,
@@ -46,3 +48,18 @@ def test_an_explained_death_after_a_life_has_no_pause() -> None:
 
 def test_a_wrong_setting_is_given_up_at_once() -> None:
     assert isinstance(Restarts().died(2, lived_s=1, now=1, explained=True), GiveUp)
+
+
+def test_what_worked_waits_for_as_long_as_kafka_does_not_let_it_on() -> None:
+    row = Restarts()
+    pauses = [row.died(NOT_LET_ON, lived_s=60, now=0, explained=False)]
+    pauses += [row.died(NOT_LET_IN, lived_s=3, now=9.0 * n, explained=False) for n in range(20)]
+    assert pauses[:4] == [0.5, 1.0, 2.0, 4.0]
+    assert pauses[-1] == MOST_S
+
+
+def test_what_kafka_never_let_in_is_given_up_as_what_dies() -> None:
+    row = Restarts()
+    for number in range(4):
+        row.died(NOT_LET_IN, lived_s=1, now=number, explained=False)
+    assert isinstance(row.died(NOT_LET_IN, lived_s=1, now=4, explained=False), GiveUp)

@@ -229,3 +229,10 @@ def test_names_say_what_is_secret_and_what_is_security() -> None:
     assert not is_secret("sasl.username")
     assert is_security("enable.ssl.certificate.verification")
     assert not is_security("socket.timeout.ms")
+
+
+def test_a_comment_with_a_setting_in_it_is_none(tmp_path: Path) -> None:
+    text = '[tool.minuet.kafka]\n# MINUET_KAFKA__SASL_PASSWORD_FILE=/x\nsasl.username = "ann"\n'
+    file = found(tmp_path, text)
+    assert file.settings.kafka == {"sasl.username": "ann"}
+    assert file.origins["kafka", "sasl.username"] == "pyproject.toml:3"
