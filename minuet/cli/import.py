@@ -29,9 +29,10 @@ from minuet.imports.sources import OfLog, OfTopic, Source
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import partitions, there
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.publish.envelope import Envelope
-from minuet.publish.foreign import Find, in_registry
+from minuet.publish.foreign import Find, in_files, in_registry
+from minuet.settings.registry import Registry
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
 from minuet.spec.model import Spec
@@ -76,8 +77,8 @@ def import_(  # noqa: PLR0913  (Typer wants a parameter for each option)
     """Import until told to stop."""
     set_up(log_format, verbose=verbose)
     loaded = projects.load(workflow, project)
-    url = registry or configured(project_folder(project)).settings.imports_registry
-    find = _find(loaded.spec, url)
+    settings = configured(project_folder(project)).settings
+    find = _find(loaded.spec, settings.registry, registry or settings.imports_registry)
     importer = _importer(loaded, connection(bootstrap, project), find)
 
     def ready(count: int) -> None:
@@ -100,7 +101,7 @@ def _importer(workflow: Workflow, place: Connection, find: Find) -> Importer:
     topics.check(place, spec)
     _check_sources(workflow, place)
     models = [workflow.models[each.type] for each in spec.imports]
-    codec = Codec(models, TopicRegistry(place, spec.schema_topic))
+    codec = Codec(models, registry_of(place, spec.schema_topic))
     codec.register()
     inlets: dict[str, list[Inlet]] = {}
     for topic, imports in spec.import_topics.items():
@@ -108,28 +109,32 @@ def _importer(workflow: Workflow, place: Connection, find: Find) -> Importer:
             model = workflow.models[each.type]
             source: Source = OfTopic(each, model, find)
             if each.log:
-                schemas = TopicRegistry(place, each.source(spec.prefix).schema_topic)
+                schemas = registry_of(place, each.source(spec.prefix).schema_topic)
                 source = OfLog(each, model, schemas)
             envelope = Envelope(spec.name, each.key, [model], codec)
             inlets.setdefault(topic, []).append(Inlet(source, envelope))
     return Importer(place, spec, inlets)
 
 
-def _find(spec: Spec, url: str) -> Find:
+def _find(spec: Spec, settings: Registry, url: str) -> Find:
     """Where the schemas of Avro topics are; asked for only if there are such topics."""
     if not spec.imports:
         message = f"{spec.name} imports nothing: say {spec.name}.imports(EVENT, ...) in its module"
         raise UsageError(message)
     avro = [each.topic for each in spec.imports if each.topic and each.format == "avro"]
     if not avro:
-        return in_registry("http://localhost")  # never asked
-    if not url:
+        return in_files({})  # never asked
+    if not (url or settings.url):
         message = (
             f"the Avro records of {avro[0]} need the registry that has their schemas: say "
             "--registry URL, or imports_registry in [tool.minuet]"
         )
         raise UsageError(message)
-    return in_registry(url)
+    try:
+        return in_registry(settings.at(url))
+    except ValueError as error:
+        message = f"--registry {url}: {error}"
+        raise UsageError(message) from None
 
 
 def _check_sources(workflow: Workflow, place: Connection) -> None:

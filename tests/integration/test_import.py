@@ -277,7 +277,8 @@ class Registry(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         known = self.path == "/schemas/ids/1"
-        body = json.dumps({"schema": json.dumps(SETTLEMENT)} if known else {}).encode()
+        unknown = {"error_code": 40403, "message": "Schema not found"}
+        body = json.dumps({"schema": json.dumps(SETTLEMENT)} if known else unknown).encode()
         self.send_response(200 if known else 404)
         self.end_headers()
         self.wfile.write(body)
@@ -315,7 +316,7 @@ def test_an_avro_topic_waits_for_its_registry_and_loses_nothing(
         port = free.getsockname()[1]
     command = ("import", trade.name, "--registry", f"http://127.0.0.1:{port}")
     code, _, errors = trade.run(*command)
-    assert (code, f"--registry http://127.0.0.1:{port}: " in errors) == (1, True), errors
+    assert (code, f"http://127.0.0.1:{port} cannot be reached: " in errors) == (1, True), errors
     assert trade.records("PaymentSettled") == []
     with registry(port), trade.running(*command) as importer:
         until("the source is not read to its end", lambda: trade.read)
