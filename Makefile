@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install
 EDITABLE := $(INSTALL) --quiet --no-deps --no-build-isolation --editable .
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev --group build --group workflows pyproject.toml
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev --extra registry --group build --group workflows pyproject.toml
 # Processes that run tests: most tests outside of tests/unit wait more than they compute.
 WAITING := -n 4 --dist loadfile --no-loadscope-reorder
 COMPUTING := -n logical --maxprocesses 4 --dist loadfile

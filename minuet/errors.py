@@ -6,6 +6,8 @@ MinuetError
 ├── ContractError      an event breaks its contract
 │   └── UnreadableValue    bytes on a topic cannot be read as their event
 ├── BrokerError        the world's fault: Kafka cannot be reached, or refuses
+│   └── RegistryError      the schema registry refuses
+│       └── RegistryAway       it does not answer now; a wait, and no refusal
 └── raised by a step
     ├── RetryLater     again later
     └── GiveUp         never again: a person decides
@@ -54,6 +56,14 @@ class UnreadableValue(ContractError):
 
 class BrokerError(MinuetError):
     """Kafka cannot be reached, or refuses; the message says which broker and why."""
+
+
+class RegistryError(BrokerError):
+    """The schema registry refuses, or is none; the message says which and why."""
+
+
+class RegistryAway(RegistryError):
+    """The schema registry does not answer now: what needs it waits, and is not refused."""
 
 
 class RetryLater(MinuetError):

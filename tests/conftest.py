@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from minuet.dev import apicurio, java
+from minuet.errors import BrokerError, UsageError
 from minuet.testing import Kafka
 from tests import installed
 from tests.integration.secure_broker import SecureBroker, secure_broker
@@ -48,6 +50,21 @@ def no_settings_of_the_environment() -> Iterator[None]:
 def kafka(minuet_kafka: Kafka) -> str:
     """The address of the broker that `--kafka` names: by default one of our own, gone after it."""
     return minuet_kafka.bootstrap
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a schema registry of our own; gone after the session.
+
+    Subjects are full names: a project's module has a name of its own, as `Parcels` has.
+    """
+    try:
+        java.find(apicurio.OLDEST_JAVA, "Apicurio Registry")
+        apicurio.unpacked(lambda *_: None)
+    except (BrokerError, UsageError) as missing:
+        pytest.skip(f"no Apicurio Registry on this machine: {missing}")
+    with apicurio.running(tmp_path_factory.mktemp("registry")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

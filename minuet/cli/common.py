@@ -55,7 +55,7 @@ def connection(bootstrap: str = "", project: Path | None = None) -> Connection:
     if wrong := wrong_option(options):
         origin = found.origins.get(("kafka", wrong.name), "")
         raise UsageError(f"{origin}: {wrong.why}" if origin else wrong.why)
-    return Connection(address, options)
+    return Connection(address, options, found.settings.registry)
 
 
 def bootstrap_servers(bootstrap: str = "", project: Path | None = None) -> str:

@@ -12,8 +12,8 @@ from minuet import dev
 from minuet.cli.columns import columns
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, print_json, project_folder
 from minuet.kafka.connection import wrong_option
-from minuet.settings.kafka import is_secret
-from minuet.settings.model import SECRETS
+from minuet.settings import kafka
+from minuet.settings.model import is_secret
 from minuet.settings.reading import DEFAULT, Found, read, settable
 
 _SHOW = """Show each setting, its value, and where that comes from; secrets are masked.
@@ -80,8 +80,8 @@ def _lines(found: Found, folder: Path) -> Iterator[_Line]:
         origin = found.origins.get(path, DEFAULT)
         if path == ("bootstrap",) and not value:
             value, origin = own or "", "the project's `minuet dev` broker" if own else "not set"
-        shown = _MASK if path[0] in SECRETS and value else value
+        shown = _MASK if is_secret(path) and value else value
         yield _Line(".".join(path), shown, origin)
     for name, text in sorted(found.settings.kafka.items()):
-        shown = _MASK if is_secret(name) else text
+        shown = _MASK if kafka.is_secret(name) else text
         yield _Line(f"kafka.{name}", shown, found.origins["kafka", name])

@@ -32,7 +32,7 @@ from minuet.event.record import SCHEMA_PREFIX
 from minuet.inspection.letters import Letter, chain, find
 from minuet.inspection.sandbox import Decoded, decode
 from minuet.kafka.connection import Connection
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.redrive.listing import Listed, listed
 from minuet.spec import project as projects
 
@@ -141,7 +141,7 @@ def _decoded(place: Connection, topic: str, letter: Letter) -> Decoded:
     if not letter.schema.startswith(SCHEMA_PREFIX):
         return Decoded(why="it names no schema")
     fingerprint = letter.schema.removeprefix(SCHEMA_PREFIX).decode(errors="replace")
-    schema = TopicRegistry(place, topic).find(fingerprint)
+    schema = registry_of(place, topic).find(fingerprint)
     if schema is None:
         return Decoded(why=f"nobody registered its schema {fingerprint}")
     return decode(schema.text, letter.value)

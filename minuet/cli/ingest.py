@@ -28,7 +28,7 @@ from minuet.contracts.codec import Codec
 from minuet.errors import BrokerError, UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.settings.environment import variable_of
 from minuet.settings.reading import read
 from minuet.spec import project as projects
@@ -131,7 +131,7 @@ def _serve(wish: _Wish, workflow: Workflow, kafka: Connection) -> int:
     certificate = Certificate(file, key) if file is not None and key is not None else None
     topics.check(kafka, spec)
     models = {n: m for n, m in from_outside(workflow).items() if spec.key in m.model_fields}
-    codec = Codec(models.values(), TopicRegistry(kafka, spec.schema_topic))
+    codec = Codec(models.values(), registry_of(kafka, spec.schema_topic))
     envelope = Envelope(spec.name, spec.key, models.values(), codec)
     limits = Limits(body_bytes=wish.body_limit, under_way=wish.under_way)
     # Ten milliseconds gather single events to batches: the broker has a third of the work.

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 import typer
 
-from minuet.cli.common import project_folder
+from minuet.cli.common import configured, project_folder
 from minuet.contracts.schema import avro_schema
 from minuet.errors import UsageError
 from minuet.event.model import Event
@@ -99,11 +99,16 @@ def from_topic(wish: Wish, model: type[Event], kafka: Connection, prefix: str) -
 
 
 def _find(wish: Wish) -> Find:
-    if bool(wish.schema) == bool(wish.registry):
+    settings = configured(project_folder(wish.project)).settings.registry
+    if (wish.schema and wish.registry) or not (wish.schema or wish.registry or settings.url):
         message = "--topic needs the schemas of its records: say --schema FILE, or --registry URL"
         raise UsageError(message)
-    if wish.registry:
-        return in_registry(wish.registry)
+    if not wish.schema:
+        try:
+            return in_registry(settings.at(wish.registry))
+        except ValueError as error:
+            message = f"--registry {wish.registry}: {error}"
+            raise UsageError(message) from None
     texts: dict[int | None, str] = {}
     for said in wish.schema:
         number, equals, name = said.partition("=")

@@ -20,7 +20,7 @@ from minuet.index import Index
 from minuet.inspection.history import read
 from minuet.inspection.letters import CATEGORIES as LETTER_CATEGORIES
 from minuet.inspection.letters import Letter, Wanted, each
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.spans import moment
 from minuet.redrive.choosing import Desk
 from minuet.spec import project as projects
@@ -134,7 +134,7 @@ def asked(
     headers = tuple(_header(text) for text in filters.header or ())
     wheres = Wheres(filters.where, loaded.models) if filters.where else None
     place = connection(bootstrap, project)
-    codec = Codec(loaded.models.values(), TopicRegistry(place, loaded.spec.schema_topic))
+    codec = Codec(loaded.models.values(), registry_of(place, loaded.spec.schema_topic))
     desk = Desk(place, compile_plan(loaded.spec), codec, int(time.time() * 1000))
     unread: dict[str, int] = {}
 

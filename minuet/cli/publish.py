@@ -31,7 +31,7 @@ from minuet.errors import UsageError
 from minuet.event.model import Event
 from minuet.kafka import topics
 from minuet.kafka.identity import topic_id
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.writer import Writer
 from minuet.publish import batch as batches
 from minuet.publish.batch import Batch, Terms
@@ -165,7 +165,7 @@ def _batch(
     topics.check(kafka, spec)
     writer = None if wish.dry_run else Writer(kafka, spec.log_topic, **batches.SETTINGS)
     codec = Codec(
-        [model], LocalRegistry() if wish.dry_run else TopicRegistry(kafka, spec.schema_topic)
+        [model], LocalRegistry() if wish.dry_run else registry_of(kafka, spec.schema_topic)
     )
     codec.register()
     envelope = Envelope(spec.name, spec.key, [model], codec)

@@ -20,7 +20,7 @@ from minuet.errors import BrokerError, UsageError
 from minuet.event.person import Person
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.spans import span
 from minuet.kafka.writer import Writer
 from minuet.operations.journal import Journal, Operation
@@ -117,7 +117,7 @@ def _append(job: _Job, choice: Choice, found: Outlook, told: dict[str, Any]) -> 
         check_table(job.place, spec)
     journal = Journal(job.place, spec)
     operation = _begun(job, journal)
-    prefixes = Prefixes(job.whole, TopicRegistry(job.place, job.workflow.spec.schema_topic))
+    prefixes = Prefixes(job.whole, registry_of(job.place, job.workflow.spec.schema_topic))
     writer = Writer(job.place, spec.log_topic, **SETTINGS)
     appending = Appending(found.on_log, prefixes, writer, wish.rate)
     tally, began, failed = appending.tally, monotonic(), ""

@@ -28,7 +28,7 @@ from minuet.event.record import TYPE
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.kafka.kept import Kept
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.spans import span
 from minuet.kafka.writer import Writer
 from minuet.rehearsal.archive import Archive
@@ -103,7 +103,7 @@ def _run(
     place, shadow, source, past = parts
     began = monotonic()
     writer = Writer(place, shadow.spec.log_topic, **SETTINGS)
-    prefixes = Prefixes(source, TopicRegistry(place, shadow.spec.schema_topic))
+    prefixes = Prefixes(source, registry_of(place, shadow.spec.schema_topic))
     appending = Appending(_known(wish, place, shadow), prefixes, writer, wish.rate)
     with Stopping().heard() as stopping:
         appending.run(iter(past.given), stopping, len(past.given), lambda _done, _of: None)

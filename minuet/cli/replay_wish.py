@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from minuet.cli.common import connection
+from minuet.cli.common import configured, connection, project_folder
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import Registry
 from minuet.errors import UsageError
@@ -169,7 +169,8 @@ class Wish:
         if wrong := wrong_option(options):
             message = f"--login {self.login}: {wrong.why}"
             raise UsageError(message)
-        return Connection(address, options)
+        registry = configured(project_folder(self.project)).settings.registry
+        return Connection(address, options, registry)
 
     def selection(self, workflow: Workflow, registry: Registry) -> Selection:
         """Which records are meant.

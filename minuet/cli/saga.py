@@ -33,7 +33,7 @@ from minuet.inspection.history import Said, read, said
 from minuet.inspection.listing import Wanted, listing
 from minuet.inspection.moments import at
 from minuet.inspection.standing import Acted, Standing, standing
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.spec import project as projects
 
 _LIST = """List sagas, the youngest first, as the table has them (200 ms behind the log, if at all).
@@ -148,7 +148,7 @@ def history(  # noqa: PLR0913  (Typer wants a parameter for each option)
     with progress_bar("reading the log", quiet=json) as bar:
         index = index_of(project, without=no_index)
         found = read(place, plan, saga, bar, index)
-    codec = Codec(loaded.models.values(), TopicRegistry(place, loaded.spec.schema_topic))
+    codec = Codec(loaded.models.values(), registry_of(place, loaded.spec.schema_topic))
     records = said(found, codec, loaded.spec.begins)
     did = explain(plan, found) if explained else []
     if json:

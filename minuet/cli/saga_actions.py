@@ -31,7 +31,7 @@ from minuet.contracts.codec import Codec
 from minuet.core.plan import compile_plan
 from minuet.errors import ContractError, UsageError
 from minuet.event.model import Event
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.publish.source import read_json_lines
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
@@ -184,7 +184,7 @@ def _carry_out(order: _Order, wish: Wish, text: bytes = b"") -> None:
     person = person_of(order.by, order.why)
     loaded = projects.load(order.workflow, order.project)
     place = connection(order.bootstrap, order.project)
-    codec = Codec(loaded.models.values(), TopicRegistry(place, loaded.spec.schema_topic))
+    codec = Codec(loaded.models.values(), registry_of(place, loaded.spec.schema_topic))
     event = None
     if isinstance(wish, Answer):
         event = _event(loaded, wish.event, text)

@@ -1,4 +1,7 @@
-"""`minuet schemas export|check|show|import`: the committed versions of a workflow's events."""
+"""`minuet schemas export|check|show|import`: the committed versions of a workflow's events.
+
+What a registry has of them is in `minuet.cli.schemas_registry`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from minuet.cli import schemas_registry
 from minuet.cli.arguments import WorkflowArgument, offer_events, offer_workflows
 from minuet.cli.columns import columns
 from minuet.cli.common import JsonOption, ProjectOption, print_json
@@ -66,6 +70,9 @@ def register(app: typer.Typer) -> None:
     group.command("check", help=_CHECK)(check)
     group.command("show", help=_SHOW)(show)
     group.command("import", help=_IMPORT)(import_)
+    group.command("register", help=schemas_registry.REGISTER)(schemas_registry.register)
+    group.command("diff", help=schemas_registry.DIFF)(schemas_registry.diff)
+    group.command("pull", help=schemas_registry.PULL)(schemas_registry.pull)
     app.add_typer(group, name="schemas")
 
 

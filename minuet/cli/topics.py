@@ -11,6 +11,7 @@ from minuet.cli.arguments import WorkflowArgument
 from minuet.cli.common import BootstrapOption, JsonOption, ProjectOption, connection, print_json
 from minuet.contracts.codec import Codec
 from minuet.kafka import topics
+from minuet.kafka.registries import registry_of
 from minuet.kafka.registry import TopicRegistry
 from minuet.operations.model import EVENTS
 from minuet.spec import project as projects
@@ -83,8 +84,9 @@ def apply(
     place = connection(bootstrap, project)
     done = topics.apply(place, plans)
     if schemas:
-        registry = TopicRegistry(place, loaded.spec.schema_topic)
-        Codec([*loaded.models.values(), *EVENTS], registry).register()
+        topic = loaded.spec.schema_topic
+        Codec(EVENTS, TopicRegistry(place, topic)).register()
+        Codec(loaded.models.values(), registry_of(place, topic)).register()
     left = [d for d in topics.differences(place, plans) if not d.mendable]
     if json:
         print_json({"done": [_as_dict(d) for d in done], "left": [_as_dict(d) for d in left]})

@@ -22,7 +22,7 @@ from minuet.contracts.codec import Codec
 from minuet.errors import UnreadableValue
 from minuet.event.record import SCHEMA, Record
 from minuet.kafka.connection import Connection
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.publish.envelope import saga_id_of
 from minuet.spec import project as projects
 from minuet.spec.assemble import Workflow
@@ -143,7 +143,7 @@ def _key(workflow: Workflow, place: Connection) -> Callable[[Record], str]:
     """Return what reads the key out of an event from outside; other records have theirs from us."""
     field = workflow.spec.key
     models = {n: m for n, m in from_outside(workflow).items() if field in m.model_fields}
-    codec = Codec(models.values(), TopicRegistry(place, workflow.spec.schema_topic))
+    codec = Codec(models.values(), registry_of(place, workflow.spec.schema_topic))
 
     def key(record: Record) -> str:
         if record.type not in models:

@@ -91,7 +91,7 @@ def whatif(  # noqa: PLR0913  (Typer wants a parameter for each option)
     project: ProjectOption = None,
 ) -> None:
     """Rehearse, and tell what was found."""
-    from minuet.kafka.registry import TopicRegistry
+    from minuet.kafka.registries import registry_of
     from minuet.kafka.spans import bound, span
     from minuet.rehearsal.candidate import Candidate, Wish
     from minuet.rehearsal.page import Heading, page
@@ -101,7 +101,7 @@ def whatif(  # noqa: PLR0913  (Typer wants a parameter for each option)
     loaded = projects.load(workflow, project)
     begins, ends = bound(begin, "--from"), bound(end, "--to")
     place = connection(bootstrap, project)
-    registry = TopicRegistry(place, loaded.spec.schema_topic)
+    registry = registry_of(place, loaded.spec.schema_topic)
     form = "all" if simulated else "unknown" if simulate_unknown else ""
     stretch = span(place, loaded.spec.log_topic, begins, ends)
     report = Report()

@@ -9,7 +9,7 @@ from minuet.cli.verify import progress_bar
 from minuet.contracts.codec import Codec
 from minuet.event.record import Record
 from minuet.kafka.connection import Connection
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.spans import span
 from minuet.rehearsal.archive import Archive
 from minuet.rehearsal.wire import raw_of
@@ -46,7 +46,7 @@ class Served:
         self._answers = not simulated
         recorded = None
         if not simulated:
-            registry = TopicRegistry(place, workflow.spec.schema_topic)
+            registry = registry_of(place, workflow.spec.schema_topic)
             codec = Codec(workflow.models.values(), registry)
             recorded = Recorded(workflow.spec, codec, self._records)
         self.workflow = shadow_of(workflow, name, recorded)

@@ -23,7 +23,7 @@ from minuet.contracts.safety import bare, has_records_apart, safe_schema
 from minuet.contracts.scalars import Convert, Json, Shape
 from minuet.contracts.schema import Schema, fingerprint_of, schema_of
 from minuet.contracts.shape import shape_of
-from minuet.errors import ContractError, DefinitionError, UnreadableValue
+from minuet.errors import BrokerError, ContractError, DefinitionError, UnreadableValue
 from minuet.event.ids import body_digest
 from minuet.event.model import Event
 from minuet.event.platform import PLATFORM_EVENTS
@@ -119,13 +119,15 @@ class Codec:
 
         Args:
             event_type: from the record's header.
-            schema: the header that names the writer's schema; the id in the value is not used.
+            schema: the header that names the writer's schema; the id in the value only helps to
+                find it.
             value: the record's value.
 
         Raises:
             UnreadableValue: says why.
+            BrokerError: whether it can be read is not known now.
         """
-        reader = self._readers.get((event_type, schema)) or self._reader(event_type, schema)
+        reader = self._readers.get((event_type, schema)) or self._reader(event_type, schema, value)
         if len(value) < _PREFIX_BYTES or value[:1] != _MAGIC:
             message = f"{event_type}: the value does not begin with a zero byte and a schema id"
             raise UnreadableValue(message)
@@ -202,26 +204,33 @@ class Codec:
         form.prefix = _MAGIC + number.to_bytes(_PREFIX_BYTES - 1, "big")
         return form.prefix
 
-    def _reader(self, event_type: str, schema: bytes) -> _Reader:
+    def _reader(self, event_type: str, schema: bytes, value: bytes) -> _Reader:
         """Prepare to read what a writer with another schema wrote."""
         form = self._form(event_type, UnreadableValue)
         fingerprint = schema.removeprefix(SCHEMA_PREFIX).decode(errors="replace")
-        found = self._registry.find(fingerprint) if schema.startswith(SCHEMA_PREFIX) else None
-        if found is None:
-            message = f"{event_type}: nobody registered the schema {schema!r}"
-            raise UnreadableValue(message)
         try:
+            found = self._found(fingerprint, value) if schema.startswith(SCHEMA_PREFIX) else None
+            if found is None:
+                message = f"{event_type}: nobody registered the schema {schema!r}"
+                raise UnreadableValue(message)
             writer = _checked(found, fingerprint)
             upcast = upcasting(form.model, fingerprint)
             if upcast is not None:
                 reader = _upcasting_reader(writer, upcast, form.model)
             else:
                 reader = _reader_of(writer, resolution(writer, form.shape), form.model)
+        except (BrokerError, UnreadableValue):
+            raise
         except Exception as error:  # a stored schema may be anything
             message = f"{event_type}: the schema {fingerprint} cannot be used: {error}"
             raise UnreadableValue(message) from None
         self._readers[event_type, schema] = reader
         return reader
+
+    def _found(self, fingerprint: str, value: bytes) -> Schema | None:
+        prefix = value[:_PREFIX_BYTES]
+        is_whole = len(prefix) == _PREFIX_BYTES and prefix[:1] == _MAGIC
+        return self._registry.find(fingerprint, int.from_bytes(prefix[1:], "big") * is_whole)
 
 
 def _reader_of(writer: Json, from_wire: Convert, model: type[Event]) -> _Reader:

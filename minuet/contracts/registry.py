@@ -14,8 +14,17 @@ class Registry(Protocol):
         """Keep `schema`, if it is not there, and return its id for the wire prefix."""
         ...
 
-    def find(self, fingerprint: str) -> Schema | None:
-        """Return the schema of `fingerprint`, or None when nobody registered it."""
+    def find(self, fingerprint: str, number: int = 0) -> Schema | None:
+        """Return the schema of `fingerprint`, or None when nobody registered it.
+
+        Args:
+            fingerprint: from the record's header.
+            number: the id in front of its value, in whatever registry; 0 where it is not known.
+
+        Raises:
+            ContractError: what is registered may not be used; says why.
+            BrokerError: it cannot be known now.
+        """
         ...
 
 
@@ -30,7 +39,7 @@ class LocalRegistry:
         self._schemas[schema.fingerprint] = schema
         return schema_id(schema.fingerprint)
 
-    def find(self, fingerprint: str) -> Schema | None:
+    def find(self, fingerprint: str, number: int = 0) -> Schema | None:
         """Return the schema of `fingerprint`, or None."""
         return self._schemas.get(fingerprint)
 

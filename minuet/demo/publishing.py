@@ -12,7 +12,7 @@ from pathlib import Path
 from minuet.contracts.codec import Codec
 from minuet.errors import MinuetError, UsageError
 from minuet.kafka.connection import Connection
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.writer import Writer
 from minuet.publish.batch import SETTINGS, Batch
 from minuet.publish.envelope import Envelope
@@ -55,7 +55,7 @@ class Publishing:
         self.total = len(lines)
         spec = workflow.spec
         model = workflow.models[spec.begins]
-        codec = Codec([model], TopicRegistry(connection, spec.schema_topic))
+        codec = Codec([model], registry_of(connection, spec.schema_topic))
         codec.register()
         envelope = Envelope(spec.name, spec.key, [model], codec)
         self._rejects = Rejects()

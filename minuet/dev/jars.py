@@ -46,11 +46,14 @@ class Jar:
     version: str
     size: int
     sha256: str
+    classifier: str = ""
+    packaging: str = "jar"
 
     @property
     def name(self) -> str:
         """The jar's file name."""
-        return f"{self.artifact}-{self.version}.jar"
+        classifier = f"-{self.classifier}" if self.classifier else ""
+        return f"{self.artifact}-{self.version}{classifier}.{self.packaging}"
 
 
 def class_path(progress: Progress) -> str:
@@ -67,7 +70,7 @@ def class_path(progress: Progress) -> str:
     with locked(folder / "lock"):
         missing = [jar for jar in jars if not _is_there(folder / jar.name, jar)]
         if missing:
-            _fetch(missing, folder, progress)
+            fetch(missing, folder, progress)
     return f"{folder}{os.sep}*"
 
 
@@ -97,17 +100,30 @@ def _is_there(file: Path, jar: Jar) -> bool:
     return file.is_file() and file.stat().st_size == jar.size
 
 
-def _fetch(jars: list[Jar], folder: Path, progress: Progress) -> None:
-    """Fetch the jars side by side; each gets its name once it is whole and checked."""
+def fetch(jars: list[Jar], folder: Path, progress: Progress, what: str = "Kafka") -> None:
+    """Fetch the jars side by side; each gets its name once it is whole and checked.
+
+    Args:
+        jars: what to fetch.
+        folder: where to.
+        progress: told about it.
+        what: the name of it all.
+
+    Raises:
+        BrokerError: one could not be had, or is not what it should be.
+        UsageError: what fetches is not installed.
+    """
     try:
         import jgo  # noqa: F401
     except ImportError:
         message = (
-            "Kafka's jars are not in the cache: pip install 'minuet[dev]' so that they can be "
-            "fetched, or set MINUET_KAFKA_HOME to the folder of a Kafka installation"
+            f"{what}'s jars are not in the cache: pip install 'minuet[dev]' so that they can be "
+            "fetched"
         )
+        if what == "Kafka":
+            message += ", or set MINUET_KAFKA_HOME to the folder of a Kafka installation"
         raise UsageError(message) from None
-    count = _Count(sum(jar.size for jar in jars), progress)
+    count = _Count(sum(jar.size for jar in jars), progress, f"Downloading {what}")
     with (
         tempfile.TemporaryDirectory(dir=folder, prefix="incoming-") as incoming,
         ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
@@ -148,8 +164,9 @@ def _download(jar: Jar, incoming: Path, count: _Count) -> Path:
         repo_cache=own,
         remote_repos={maven.CENTRAL: maven.repository_url(MAVEN_CENTRAL_URL)},
     )
-    artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
-    by_maven = default_maven_repo() / artifact.component.path_prefix / jar.name
+    component = context.project(jar.group, jar.artifact).at_version(jar.version)
+    artifact = component.artifact(jar.classifier, jar.packaging)
+    by_maven = default_maven_repo() / component.path_prefix / jar.name
     if by_maven.is_file() and _sha256(by_maven) == jar.sha256:
         count.add(jar.size)
         return Path(shutil.copy(by_maven, incoming))
@@ -167,15 +184,15 @@ def _sha256(file: Path) -> str:
 class _Count:
     """How many bytes have come, over all downloads."""
 
-    def __init__(self, total: int, progress: Progress) -> None:
-        self._total, self._progress = total, progress
+    def __init__(self, total: int, progress: Progress, what: str) -> None:
+        self._total, self._progress, self._what = total, progress, what
         self._done = 0
         self._lock = Lock()
 
     def add(self, size: int) -> None:
         with self._lock:
             self._done = min(self._done + size, self._total)
-            self._progress("Downloading Kafka", self._done, self._total)
+            self._progress(self._what, self._done, self._total)
 
     @contextmanager
     def of_file(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:

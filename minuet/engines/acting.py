@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from minuet.contracts.codec import Codec
-from minuet.core.decide import decide
+from minuet.core.decide import Say, decide
 from minuet.core.due import Slot, due
 from minuet.core.plan import Plan
 from minuet.core.settle import Failure
 from minuet.core.state import Entry, Place, State, Status
+from minuet.engines.awaited import Awaited
 from minuet.engines.flow import Flow
 from minuet.engines.gates import Gates
 from minuet.engines.log import Append
@@ -22,6 +23,7 @@ from minuet.engines.silence import Held
 from minuet.engines.timers import Timers
 from minuet.engines.unit import Unit
 from minuet.engines.verdict import Ended, Verdicts
+from minuet.errors import RegistryAway
 from minuet.event.model import Event
 from minuet.event.record import DIGEST, ID, SCHEMA, TYPE
 from minuet.settings.worker import Options
@@ -36,6 +38,7 @@ class Hands:
     timers: Timers
     gates: Gates
     held: Held
+    awaited: Awaited
 
 
 class Acting:
@@ -77,6 +80,7 @@ class Acting:
         self._timers = hands.timers
         self._gates = hands.gates
         self._held = hands.held
+        self._awaited = hands.awaited
         self._clock = clock
 
     def act(self, part: Partition, state: State) -> None:
@@ -88,10 +92,16 @@ class Acting:
             return
         if self._unit.coordinates:
             for say in decide(self._plan, state, part.read_through):
-                self._saying.decided(part, state, say)
+                self._decided(part, state, say)
         for slot in due(self._plan, state, self._clock()):
             self._take_up(part, state, slot)
         self._timers.watch(part, state)
+
+    def _decided(self, part: Partition, state: State, say: Say) -> None:
+        try:
+            self._saying.decided(part, state, say)
+        except RegistryAway as away:  # of an event whose fields are copied
+            self._awaited.add(part, state.saga_id, str(away))
 
     def _take_up(self, part: Partition, state: State, slot: Slot) -> None:
         if slot.id in part.runs or not self._unit.runs(slot.step.spec):
@@ -141,6 +151,16 @@ class Acting:
     def not_begun(self, run: Run) -> None:
         """Note that a run was let through and its handler never called: no word on its service."""
         self._gates.dropped(run)
+
+    def awaits(self, run: Run, reason: str) -> None:
+        """Ask its saga again later: a schema is not to be had now."""
+        part = run.part
+        self._gates.dropped(run)
+        part.runs.pop(run.slot.id, None)
+        if run.tries:
+            part.started.add(run.slot.id)
+        if part.live and not self.stopping:
+            self._awaited.add(part, run.key, reason)
 
     def ended(self, run: Run, ended: Ended) -> None:
         """Say how a run ended."""

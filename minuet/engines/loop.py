@@ -19,6 +19,7 @@ from minuet.core.plan import Plan, compile_plan
 from minuet.core.state import State
 from minuet.engines.acting import Acting, Hands
 from minuet.engines.assignments import Assignments
+from minuet.engines.awaited import Awaited
 from minuet.engines.calls import Calls
 from minuet.engines.checkpoint import Checkpoints
 from minuet.engines.compose import Composer
@@ -86,7 +87,8 @@ class Loop:
         self._gates = Gates(self, unit, options, clock)
         self._calls = Calls(self, log, options, clock, turns)
         timers = self._timers = Timers(self, log, self._calls, clock)
-        hands = Hands(self._saying, self._flow, timers, self._gates, Held(self, log))
+        held, awaited = Held(self, log), Awaited(self)
+        hands = Hands(self._saying, self._flow, timers, self._gates, held, awaited)
         self._acting = Acting(unit, self.plan, hands, codec, clock, options)
         rows = MemoryStores() if stores is None else stores
         self._rebuilds = Rebuilds(self, log, rows, self._checkpoints, turns)

@@ -28,7 +28,7 @@ from minuet.engines.partition import Run
 from minuet.engines.quarantine import NO_GUARD, Guard
 from minuet.engines.threads import Threads
 from minuet.engines.verdict import Ended, Unbound, Verdicts, in_words, overdue
-from minuet.errors import MinuetError, UnreadableValue
+from minuet.errors import MinuetError, RegistryAway, UnreadableValue
 from minuet.event.model import Event
 from minuet.settings.worker import Options
 from minuet.step import Context, StepDefinition
@@ -71,6 +71,9 @@ class Owner(Protocol):
 
     def not_begun(self, run: Run) -> None:
         """A run that may start did not come to its handler; how it ended follows."""
+
+    def awaits(self, run: Run, reason: str) -> None:
+        """A run that may start needs a schema that nobody can tell now; it was dropped."""
 
     def ended(self, run: Run, ended: Ended) -> None:
         """A run has ended, or was not in time."""
@@ -166,7 +169,12 @@ class Runner:
         except _CannotRead as unreadable:
             self._ended(run, Unbound(unreadable.entry, unreadable.reason))
             return
-        except MinuetError as trouble:  # the registry has no answer now
+        except RegistryAway as away:  # a wait, for which nobody is to blame
+            run.tries -= 1
+            self.started -= 1
+            self._owner.awaits(run, str(away))
+            return
+        except MinuetError as trouble:  # Kafka's own registry has no answer now
             self._owner.not_begun(run)
             self._ended(run, Failure("retry", in_words(trouble)))
             return

@@ -31,7 +31,7 @@ from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection, of_worker, prefix_of_worker
 from minuet.kafka.identity import topic_id
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 from minuet.spec.model import Spec
@@ -212,7 +212,8 @@ def loop_of(
     for each in unfit(spec.before, spec):
         text = "%s: its sagas in flight wait there for ever; see `minuet compat %s`"
         _LOG.warning(text, each, spec.name)
-    codec = _codec(unit.workflow, TopicRegistry(connection, spec.schema_topic), guard)
+    registry = registry_of(connection, spec.schema_topic, waits=False)
+    codec = _codec(unit.workflow, registry, guard)
     codec.register()  # now, rather than while the first events of each type wait
     stores = _stores(unit, group, connection, assignment)
     loop = Loop(unit, log, codec, now_ms, assignment.options, stores=stores)

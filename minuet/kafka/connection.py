@@ -23,6 +23,7 @@ from minuet.errors import BrokerError, UsageError
 from minuet.kafka.reasons import Refused, describe, explain, lasts, refused, tells
 from minuet.kafka.repeats import Repeats
 from minuet.settings import kafka as names
+from minuet.settings.registry import BUILT_IN, Registry
 
 T = TypeVar("T")
 
@@ -103,6 +104,7 @@ class Connection:
         bootstrap: `host:port`, more than one joined by commas.
         options: further settings of librdkafka, as `{"security.protocol": "SASL_SSL"}`; they win
             over what Minuet would set for speed.
+        registry: the registry of its schemas, if another than the built-in one.
 
     Raises:
         UsageError: that is no address, or an option would undo what Minuet promises.
@@ -110,6 +112,7 @@ class Connection:
 
     bootstrap: str
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # has passwords
+    registry: Registry = field(default=BUILT_IN, repr=False)
     _trouble: _Trouble = field(default_factory=_Trouble, repr=False, compare=False)
 
     def __post_init__(self) -> None:

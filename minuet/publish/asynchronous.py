@@ -22,7 +22,7 @@ class AsyncPublisher:
     ```
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (by their names)
         self,
         workflow: str,
         key: str,
@@ -31,10 +31,11 @@ class AsyncPublisher:
         options: Mapping[str, str] | None = None,
         source: str = "",
         prefix: str | None = None,
+        registry: Mapping[str, str] | None = None,
     ) -> None:
         self._publisher = Publisher(
             workflow, key, *models,
-            bootstrap=bootstrap, options=options, source=source, prefix=prefix,
+            bootstrap=bootstrap, options=options, source=source, prefix=prefix, registry=registry,
         )  # fmt: skip
 
     async def open(self) -> Self:

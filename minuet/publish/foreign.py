@@ -12,20 +12,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 from uuid import UUID
 
-from fastavro import parse_schema, schemaless_reader
+from fastavro import schemaless_reader
 from pydantic import ValidationError
 
-from minuet.contracts.safety import refuse_dangerous
-from minuet.errors import BrokerError, ContractError, UsageError
+from minuet.contracts.safety import safe_schema
+from minuet.errors import ContractError, UsageError
 from minuet.event.model import Event
+from minuet.kafka.schema_service import SchemaService
+from minuet.kafka.schema_texts import whole
 from minuet.publish.source import why
+from minuet.settings.registry import Registry
 
 _PREFIX_BYTES = 5  # a zero byte and the schema's id
-_ANSWER_S = 10.0
 
 Find = Callable[[int], str]
 
@@ -87,9 +87,7 @@ class Foreign:
     def _schema(self, number: int) -> Any:
         text = self._find(number)
         try:
-            avro = json.loads(text)
-            refuse_dangerous(parse_schema(avro))
-            return parse_schema(avro)
+            return safe_schema(text)
         except Exception as error:  # fastavro raises what its types raise
             message = f"schema {number} cannot be used: {error}"
             raise ContractError(message) from None
@@ -116,26 +114,20 @@ def mapping_of(text: str, model: type[Event]) -> dict[str, str]:
     return mapping
 
 
-def in_registry(url: str) -> Find:
-    """Schemas by id from a registry with Confluent's HTTP interface."""
-    if not url.startswith(("http://", "https://")):
-        message = f"--registry {url}: write http:// or https:// and the address"
-        raise UsageError(message)
+def in_registry(settings: Registry) -> Find:
+    """Schemas by id from a registry with Confluent's interface.
+
+    Raises:
+        UsageError: a setting is wrong.
+    """
+    service = SchemaService(settings)
 
     def find(number: int) -> str:
-        try:
-            with urlopen(f"{url.rstrip('/')}/schemas/ids/{number}", timeout=_ANSWER_S) as answer:
-                return str(json.load(answer)["schema"])
-        except URLError as error:
-            status = getattr(error, "code", 0)
-            if status == 404:  # a record with a wrong id; other answers are the registry's fault
-                message = f"the registry has no schema {number}"
-                raise ContractError(message) from None
-            message = f"--registry {url}: {status or error.reason}"
-            raise BrokerError(message) from None
-        except (ValueError, KeyError, TypeError):
-            message = f"--registry {url}: the answer is not a schema registry's"
-            raise BrokerError(message) from None
+        found = service.by_id(number)
+        if found is None:  # a record with a wrong id; other answers are the registry's fault
+            message = f"the registry has no schema {number}"
+            raise ContractError(message)
+        return whole(found, service.version)
 
     return find
 

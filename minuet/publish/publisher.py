@@ -15,12 +15,13 @@ from minuet.errors import BrokerError, ContractError, UsageError
 from minuet.event.model import Event
 from minuet.kafka.connection import Connection, of_worker, prefix_of_worker
 from minuet.kafka.reading import partitions
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.writer import Place, WriteError, Writer
 from minuet.publish.envelope import Envelope, Sealed
 from minuet.settings.names import Names, refusal
 from minuet.settings.prefix import prefix_of
 from minuet.settings.reading import read
+from minuet.settings.registry import BUILT_IN, Registry, registry_of_table
 
 # librdkafka tries on for 5 minutes by itself; a caller that waits wants to know sooner.
 DELIVERY_MS = 30_000
@@ -59,9 +60,11 @@ class Publisher:
         source: CloudEvents' `source`; else `/<workflow>/publisher`.
         prefix: of the workflow's topics; without one that of the worker, or else the environment's
             `MINUET_PREFIX`; empty for none.
+        registry: the schema registry, as `{"url": …, "username": …, "password": …}`; else where
+            the broker's address is from, and with `bootstrap` the built-in one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (by their names)
         self,
         workflow: str,
         key: str,
@@ -70,9 +73,10 @@ class Publisher:
         options: Mapping[str, str] | None = None,
         source: str = "",
         prefix: str | None = None,
+        registry: Mapping[str, str] | None = None,
     ) -> None:
         self._names = _names(workflow, prefix)
-        self._connection = _connection(bootstrap, options or {})
+        self._connection = _connection(bootstrap, options or {}, registry_of_table(registry))
         self._place = (workflow, key, models, source)
         self._contents: dict[str, bytes] = {}
         self._lock = Lock()
@@ -96,7 +100,7 @@ class Publisher:
         partitions(self._connection, topic)
         # First, because an idempotent producer takes half a second to begin.
         writer = Writer(self._connection, topic, **{"message.timeout.ms": DELIVERY_MS})
-        codec = Codec(models, TopicRegistry(self._connection, self._names.schema_topic))
+        codec = Codec(models, registry_of(self._connection, self._names.schema_topic))
         self._envelope = Envelope(workflow, key, models, codec, source)
         codec.register()
         self._writer = writer
@@ -236,15 +240,18 @@ def _names(workflow: str, prefix: str | None) -> Names:
     return Names(workflow, prefix)
 
 
-def _connection(bootstrap: str, options: Mapping[str, str]) -> Connection:
+def _connection(
+    bootstrap: str, options: Mapping[str, str], registry: Registry | None
+) -> Connection:
     """The broker that is meant; a login is only for the one that is named beside it."""
     if bootstrap:
-        return Connection(bootstrap, options)
+        return Connection(bootstrap, options, registry or BUILT_IN)
     worker = of_worker.get()
     if worker is not None:
-        return Connection(worker.bootstrap, {**worker.options, **options})
+        known = registry or worker.registry
+        return Connection(worker.bootstrap, {**worker.options, **options}, known)
     found = read().settings
     if not found.bootstrap:
         message = "no broker: give Publisher(bootstrap=...) or set MINUET_BOOTSTRAP_SERVERS"
         raise UsageError(message)
-    return Connection(found.bootstrap, {**found.kafka, **options})
+    return Connection(found.bootstrap, {**found.kafka, **options}, registry or found.registry)

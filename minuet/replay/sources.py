@@ -13,7 +13,7 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.identity import topic_id
 from minuet.kafka.kept import Kept, kept_snapshot
 from minuet.kafka.offsets import watermarks
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.kafka.spans import Bound, Moment, Offsets, Span
 from minuet.replay.container import About, read_container
 from minuet.replay.lines import read_lines
@@ -67,7 +67,7 @@ class LogSource:
         self.partitions = partitions
         self.span = span
         self._connection, self._spec, self._topic = connection, spec, spec.log_topic
-        self._registry = TopicRegistry(connection, spec.schema_topic)
+        self._registry = registry_of(connection, spec.schema_topic)
 
     @property
     def most(self) -> int:
@@ -167,7 +167,7 @@ class SourceSchemas:
         """See `Registry.register`; only its id is told."""
         return schema_id(schema.fingerprint)
 
-    def find(self, fingerprint: str) -> Schema | None:
+    def find(self, fingerprint: str, number: int = 0) -> Schema | None:
         """See `Registry.find`."""
         return self._source.find(fingerprint)
 

@@ -9,10 +9,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from minuet.settings.lint import Lint
 from minuet.settings.names import checked
+from minuet.settings.registry import SECRETS, Registry
 from minuet.settings.worker import Options
 
-SECRETS = ("ingest_keys",)  # of ours; Kafka's are known by their names
-TABLES = ("kafka", "worker", "lint")  # the settings that are tables; the others are single values
+# The settings that are tables; the others are single values.
+TABLES = ("kafka", "worker", "registry", "lint")
+
+_SECRETS = (("ingest_keys",), *(("registry", name) for name in SECRETS))
+
+
+def is_secret(path: tuple[str, ...]) -> bool:
+    """Whether a setting of ours must not be shown; Kafka's are known by their names."""
+    return path in _SECRETS
 
 
 class Settings(BaseSettings):
@@ -24,6 +32,7 @@ class Settings(BaseSettings):
         ingest_keys: of those who may send to `minuet ingest`, NAME:KEY joined by commas or lines.
         kafka: librdkafka's settings, by its own names.
         worker: how a unit runs.
+        registry: where schemas are registered, if not in Kafka itself.
         lint: what `minuet lint` and the start of a worker pass over.
     """
 
@@ -34,6 +43,7 @@ class Settings(BaseSettings):
     ingest_keys: str = ""
     kafka: dict[str, str] = Field(default_factory=dict)
     worker: Options = Field(default_factory=Options)
+    registry: Registry = Field(default_factory=Registry)
     lint: Lint = Field(default_factory=Lint)
 
     @classmethod

@@ -19,7 +19,8 @@ from minuet.errors import UsageError
 from minuet.settings import environment, file, kafka
 from minuet.settings.environment import Path_
 from minuet.settings.lint import Lint
-from minuet.settings.model import SECRETS, TABLES, Settings
+from minuet.settings.model import TABLES, Settings, is_secret
+from minuet.settings.registry import Registry
 from minuet.settings.worker import Options
 
 DEFAULT = "default"
@@ -112,8 +113,8 @@ def read(
 def settable() -> list[Path_]:
     """Every setting but librdkafka's, which are its own."""
     names = [name for name in Settings.model_fields if name not in TABLES]
-    tables = (("worker", fields(Options)), ("lint", fields(Lint)))
-    rows = [(table, each.name) for table, settings in tables for each in settings]
+    kinds = (("worker", Options), ("registry", Registry), ("lint", Lint))
+    rows = [(table, each.name) for table, kind in kinds for each in fields(kind)]
     return [*((name,) for name in names), *rows]
 
 
@@ -123,7 +124,7 @@ def _of_file(folder: Path) -> _Said:
     for path, value in _flat(written):
         origin = f"{file.FILE}:{file.line_of(folder, path)}"
         if path[0] != "kafka" or len(path) == 1:
-            _refuse_secret(path, path[0] in SECRETS, origin)
+            _refuse_secret(path, is_secret(path), origin)
             said[path] = (value, origin)
             continue
         name = kafka.one_name(".".join(path[1:]))
@@ -197,6 +198,7 @@ def _validated(said: _Said) -> Settings:
         first_wrong = wrong.errors(include_url=False, include_input=False)[0]
         path = tuple(str(part) for part in first_wrong["loc"])
         origin, name = said[path][1], ".".join(path)
-        why = first_wrong["msg"][:1].lower() + first_wrong["msg"][1:]
+        why = first_wrong["msg"].removeprefix("Value error, ")
+        why = why[:1].lower() + why[1:]
         message = f"{origin}: {name}: {why}"
         raise UsageError(message) from wrong

@@ -51,7 +51,7 @@ class Numbered:
         self.schemas[schema.fingerprint] = schema
         return self.ids.setdefault(schema.fingerprint, len(self.ids) + 1)
 
-    def find(self, fingerprint: str) -> Schema | None:
+    def find(self, fingerprint: str, number: int = 0) -> Schema | None:
         return self.schemas.get(fingerprint)
 
 

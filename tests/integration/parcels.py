@@ -119,24 +119,11 @@ class Parcels:
 
     def typed(self, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:
         """Run `minuet` in this process, where it need not be imported again."""
-        out, errors = StringIO(), StringIO()
-        where = (*self._where(arguments), "--project", str(self.folder))
-        code: object = 0
-        logger = logging.getLogger()
-        handlers, level = list(logger.handlers), logger.level  # a command has its own, for its end
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
-            patch.chdir(self.folder)
-            patch.setattr(sys, "argv", ["minuet", *arguments, *where])
-            patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(text)))
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code
-            finally:
-                logger.handlers[:] = handlers
-                logger.setLevel(level)
-        assert code is None or isinstance(code, int)
-        return code or 0, out.getvalue(), errors.getvalue()
+        return self.here(*arguments, *self._where(arguments), text=text)
+
+    def here(self, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:
+        """As `typed`, a command that asks no broker."""
+        return in_this_process(self.folder, *arguments, "--project", str(self.folder), text=text)
 
     def begins(self, count: int) -> None:
         """Wait until so many parcels were sent, and say so at once: nothing is read twice."""
@@ -154,6 +141,27 @@ class Parcels:
         code, out, errors = self.typed(*arguments, "--json")
         assert out, errors
         return {"code": code, **json.loads(out)}
+
+
+def in_this_process(folder: Path, *arguments: str, text: bytes = b"") -> tuple[int, str, str]:
+    """Type `minuet` in a folder: exit code, output and errors."""
+    out, errors = StringIO(), StringIO()
+    code: object = 0
+    logger = logging.getLogger()
+    handlers, level = list(logger.handlers), logger.level  # a command has its own, for its end
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(errors):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["minuet", *arguments])
+        patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(text)))
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        finally:
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
+    assert code is None or isinstance(code, int)
+    return code or 0, out.getvalue(), errors.getvalue()
 
 
 def parcel(number: int, value: str = "12.50") -> bytes:

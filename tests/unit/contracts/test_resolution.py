@@ -99,7 +99,7 @@ class Stored(LocalRegistry):
         super().__init__()
         self.text = text
 
-    def find(self, fingerprint: str) -> Schema | None:
+    def find(self, fingerprint: str, number: int = 0) -> Schema | None:
         return Schema("paying.Paid", self.text, fingerprint)
 
 

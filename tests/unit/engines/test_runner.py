@@ -85,6 +85,9 @@ class Scene:
             self,
         )
 
+    def awaits(self, run: Run, reason: str) -> None:
+        raise AssertionError(reason)
+
     def not_begun(self, run: Run) -> None:
         self.never_begun.append(run.key)
 

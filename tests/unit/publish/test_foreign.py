@@ -17,9 +17,10 @@ import pytest
 from fastavro import parse_schema, schemaless_writer
 from pydantic import BaseModel, Field
 
-from minuet.errors import BrokerError, ContractError, UsageError
+from minuet.errors import ContractError, RegistryAway, RegistryError, UsageError
 from minuet.event.model import Event
 from minuet.publish.foreign import Foreign, in_files, in_registry, mapping_of
+from minuet.settings.registry import Registry as Settings
 
 SCHEMA: dict[str, Any] = {
     "type": "record", "name": "Order", "namespace": "legacy", "fields": [
@@ -167,16 +168,16 @@ def test_schemas_come_from_a_registry_by_their_id() -> None:
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/"
         try:
-            found = Foreign(Placed, MAPPING, in_registry(url))
+            found = Foreign(Placed, MAPPING, in_registry(Settings(url)))
             assert found.read(wire(ORDER)) == foreign().read(wire(ORDER))
             with pytest.raises(ContractError, match="the registry has no schema 4"):
                 found.read(wire(ORDER, 4))
-            with pytest.raises(BrokerError, match="not a schema registry's"):
+            with pytest.raises(RegistryError, match="is no schema registry"):
                 found.read(wire(ORDER, 5))
         finally:
             server.shutdown()
             thread.join()
-    with pytest.raises(BrokerError, match="refused"):
-        Foreign(Placed, MAPPING, in_registry(url)).read(wire(ORDER))
-    with pytest.raises(UsageError, match="write http"):
-        in_registry("file:///etc")
+    with pytest.raises(RegistryAway, match="refused"):
+        Foreign(Placed, MAPPING, in_registry(Settings(url))).read(wire(ORDER))
+    with pytest.raises(ValueError, match="write http"):
+        Settings(url).at("file:///etc")
