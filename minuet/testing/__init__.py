@@ -10,14 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from minuet.settings.registry import Registry
     from minuet.testing.broker import Kafka
     from minuet.testing.running import Running
     from minuet.testing.stories import Story, run, under_faults
 
-__all__ = ["Kafka", "Running", "Story", "run", "under_faults"]
+__all__ = ["Kafka", "Registry", "Running", "Story", "run", "under_faults"]
 
 _HOMES = {
     "Kafka": "minuet.testing.broker",
+    "Registry": "minuet.settings.registry",
     "Running": "minuet.testing.running",
     "Story": "minuet.testing.stories",
     "run": "minuet.testing.stories",

@@ -11,6 +11,7 @@ from minuet.errors import UsageError
 from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.settings.names import refusal
+from minuet.settings.registry import BUILT_IN, Registry
 from minuet.spec.assemble import Workflow
 from minuet.spec.project import load
 from minuet.testing.running import Running, environ_of
@@ -24,10 +25,12 @@ class Kafka:
         bootstrap: its address, `host:port`, more than one joined by commas.
         options: librdkafka's settings that a client needs, such as a login; none for a broker
             that was started for the tests.
+        registry: the schema registry that goes with it, as the fixture `registry` has it.
     """
 
     bootstrap: str
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # has passwords
+    registry: Registry = field(default=BUILT_IN, repr=False)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -36,7 +39,7 @@ class Kafka:
 
     def connection(self) -> Connection:
         """Return Minuet's own way to it."""
-        return Connection(self.bootstrap, self.options)
+        return Connection(self.bootstrap, self.options, self.registry)
 
     @contextmanager
     def run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from dataclasses import asdict
 from threading import Thread
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,7 @@ from minuet.event.record import SCHEMA
 from minuet.inspection import history
 from minuet.kafka.connection import Connection
 from minuet.kafka.partitioner import partition_of
-from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.registries import registry_of
 from minuet.publish.publisher import Publisher
 from minuet.settings.environment import BOOTSTRAP, variable_of
 from minuet.spec.assemble import Workflow
@@ -48,9 +49,8 @@ class Running:
         self._began: Future[tuple[Loop, asyncio.AbstractEventLoop]] = Future()
         self._ended: Future[None] = Future()
         self._thread = Thread(target=self._work, name=f"worker {self.name}", daemon=True)
-        self._codec = Codec(
-            workflow.models.values(), TopicRegistry(connection, workflow.spec.schema_topic)
-        )
+        registry = registry_of(connection, workflow.spec.schema_topic)
+        self._codec = Codec(workflow.models.values(), registry)
         self._publisher: Publisher | None = None
 
     @property
@@ -78,10 +78,11 @@ class Running:
         if self._publisher is None:
             key = self.workflow.spec.key
             models = [m for m in self.workflow.models.values() if key in m.model_fields]
-            where, options = self._connection.bootstrap, self._connection.options
+            place = self._connection
             self._publisher = Publisher(
-                self.name, key, *models, bootstrap=where, options=options, prefix=self.prefix
-            ).open()
+                self.name, key, *models, bootstrap=place.bootstrap, options=place.options,
+                prefix=self.prefix, registry=asdict(place.registry),
+            ).open()  # fmt: skip
         for event in events:
             self._publisher.send(event)
         self._publisher.flush()
@@ -170,7 +171,12 @@ class Running:
 def environ_of(connection: Connection) -> dict[str, str]:
     """Return the variables by which a process finds this Kafka, with its login."""
     login = {variable_of(("kafka", name)): text for name, text in connection.options.items()}
-    return {BOOTSTRAP: connection.bootstrap, **login}
+    registry = {
+        variable_of(("registry", name)): str(value)
+        for name, value in asdict(connection.registry).items()
+        if value
+    }
+    return {BOOTSTRAP: connection.bootstrap, **login, **registry}
 
 
 async def _settled(loop: Loop, saga: str, wanted: str) -> None:
