@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import urllib.request
 from decimal import Decimal
 from pathlib import Path
 
@@ -102,15 +104,34 @@ def test_a_kafka_that_is_not_there_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(kafka): pass\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "minuet.testing.plugin"]
     for where, code, says in (
-        ("127.0.0.1:1", 1, "Kafka at 127.0.0.1:1: the connection was refused"),
-        ("nowhere", 4, "--kafka nowhere: write embedded, docker, docker:IMAGE or HOST:PORT"),
+        ("--kafka=127.0.0.1:1", 1, "Kafka at 127.0.0.1:1: the connection was refused"),
+        ("--kafka=nowhere", 4, "--kafka nowhere: write embedded, docker, docker:IMAGE or HOST"),
+        ("--registry=nowhere", 4, "--registry nowhere: write built-in, apicurio or http://HOST"),
     ):
         done = subprocess.run(
-            [*command, f"--kafka={where}"], cwd=tmp_path, capture_output=True, text=True,
+            [*command, where], cwd=tmp_path, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
         assert (done.returncode, says in done.stdout + done.stderr) == (code, True), done
         assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_schemas_of_a_new_project_are_in_the_registry_that_is_named(
+    registry: str, tmp_path: Path
+) -> None:
+    scaffold.create("bookings", tmp_path)
+    (tmp_path / "bookings" / "tests" / "test_registry.py").write_text(
+        "def test_it(registry, kafka):\n"
+        "    assert kafka.environ['MINUET_REGISTRY__URL'] == registry.url\n"
+    )
+    tests = ["tests/test_on_kafka.py", "tests/test_registry.py", "-p", "minuet.testing.plugin"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *tests, f"--registry={registry}"],
+        cwd=tmp_path / "bookings", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "2 passed" in done.stdout, done
+    with urllib.request.urlopen(f"{registry}/subjects") as answer:
+        assert any("booking" in subject.lower() for subject in json.load(answer))
 
 
 def test_a_new_project_has_its_kafka_in_a_container(tmp_path: Path) -> None:

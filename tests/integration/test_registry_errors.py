@@ -14,10 +14,10 @@ from minuet.kafka import topics
 from minuet.kafka.connection import Connection
 from minuet.spec import project as projects
 from tests.errors_page import ROOT, Row, rows
+from tests.integration.certificates import self_signed
 from tests.integration.in_time import in_time, waited_s
 from tests.integration.parcels import in_this_process
 from tests.integration.registry_gate import PASSWORD, TOKEN, USER, Gate
-from tests.integration.secure_broker import self_signed
 
 pytestmark = pytest.mark.kafka
 

@@ -12,7 +12,7 @@ ENGINES = ("native", "faust")
 PYTHONS = ("3.11", "3.13")
 WORDS = {
     "embedded": "embedded Kafka, built-in registry",
-    "docker": "Kafka in Docker, built-in registry",
+    "docker": "Kafka in Docker, Apicurio Registry",
     "secured": "three nodes with TLS and SCRAM, built-in registry",
 }
 

@@ -109,7 +109,7 @@ def _kafka(cell: Cell) -> Iterator[tuple[list[str], dict[str, str]]]:
     if cell.kafka == "embedded":
         yield [], {}
     elif cell.kafka == "docker":
-        yield ["--kafka=docker"], containers.environ()
+        yield ["--kafka=docker", "--registry=apicurio"], containers.environ()
     else:
         with tempfile.TemporaryDirectory() as folder, secure_cluster(Path(folder) / "k") as place:
             login = {variable_of(("kafka", name)): text for name, text in place.options.items()}
