@@ -228,9 +228,14 @@ class Codec:
         return reader
 
     def _found(self, fingerprint: str, value: bytes) -> Schema | None:
-        prefix = value[:_PREFIX_BYTES]
-        is_whole = len(prefix) == _PREFIX_BYTES and prefix[:1] == _MAGIC
-        return self._registry.find(fingerprint, int.from_bytes(prefix[1:], "big") * is_whole)
+        return self._registry.find(fingerprint, wire_id(value))
+
+
+def wire_id(value: bytes) -> int:
+    """Return the id of a schema that stands in front of a value; 0 where there is none."""
+    prefix = value[:_PREFIX_BYTES]
+    is_whole = len(prefix) == _PREFIX_BYTES and prefix[:1] == _MAGIC
+    return int.from_bytes(prefix[1:], "big") * is_whole
 
 
 def _reader_of(writer: Json, from_wire: Convert, model: type[Event]) -> _Reader:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from fastavro import schemaless_reader
 from pydantic import ValidationError
 
+from minuet.contracts.budget import refuse_excess, unguarded_bytes
 from minuet.contracts.safety import safe_schema
 from minuet.errors import ContractError, UsageError
 from minuet.event.model import Event
@@ -31,6 +32,18 @@ Find = Callable[[int], str]
 _MISSING = object()
 
 
+class Written(NamedTuple):
+    """A writer's schema, made ready.
+
+    Args:
+        avro: the schema, parsed.
+        unguarded: up to how many bytes a value needs no look at its size.
+    """
+
+    avro: Any
+    unguarded: int
+
+
 class Foreign:
     """Reads records in the Confluent wire format as events of `model`.
 
@@ -43,7 +56,7 @@ class Foreign:
     def __init__(self, model: type[Event], mapping: Mapping[str, str], find: Find) -> None:
         self._mapped = Mapped(model, mapping)
         self._find = find
-        self._schemas: dict[int, Any] = {}
+        self._schemas: dict[int, Written] = {}
 
     def read(self, value: bytes | None) -> Event:
         """The event of a record's value.
@@ -99,16 +112,18 @@ def _at(raw: Any, place: str) -> Any:
     return _at(raw[first], rest) if dot and first in raw else _MISSING
 
 
-def decoded(value: bytes, schema: Any, name: str) -> dict[str, Any]:
+def decoded(value: bytes, schema: Written, name: str) -> dict[str, Any]:
     """What a record in the Confluent wire format holds, by its writer's parsed schema.
 
     Raises:
-        ContractError: it is not of that schema, called `name` in the message.
+        ContractError: it is not of that schema, called `name` in the message, or too large.
     """
+    if len(value) > schema.unguarded:
+        refuse_excess(schema.avro, value, _PREFIX_BYTES)
     buffer = BytesIO(value)
     buffer.seek(_PREFIX_BYTES)
     try:
-        raw = schemaless_reader(buffer, schema, None)
+        raw = schemaless_reader(buffer, schema.avro, None)
     except Exception as error:  # whatever bytes can make fastavro raise
         message = f"no such Avro, by schema {name}: {type(error).__name__}"
         raise ContractError(message) from None
@@ -121,14 +136,15 @@ def decoded(value: bytes, schema: Any, name: str) -> dict[str, Any]:
     return raw
 
 
-def parsed(text: str, name: str) -> Any:
+def parsed(text: str, name: str) -> Written:
     """A schema made ready for `decoded`.
 
     Raises:
         ContractError: it cannot be used.
     """
     try:
-        return safe_schema(text)
+        avro = safe_schema(text)
+        return Written(avro, unguarded_bytes(avro))
     except Exception as error:  # fastavro raises what its types raise
         message = f"schema {name} cannot be used: {error}"
         raise ContractError(message) from None

@@ -25,6 +25,7 @@ from minuet.settings.file import FILE, folder_of, line_of, table
 from minuet.settings.prefix import prefix_of
 from minuet.spec import versions
 from minuet.spec.assemble import Workflow, assemble
+from minuet.spec.sources import refuse_shared
 from minuet.step import StepDefinition, definition_of
 
 KEYS = ("saga", "steps")  # of a workflow's table
@@ -62,6 +63,7 @@ class Project:
         steps = self._steps(name, table["steps"])
         workflow = assemble(saga, steps, versions.read(self.folder, name))
         spec = replace(workflow.spec, prefix=prefix_of(self.folder))
+        refuse_shared(spec)
         workflow = replace(workflow, spec=spec)
         self._know_versions(workflow)
         return workflow

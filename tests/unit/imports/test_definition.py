@@ -17,6 +17,7 @@ from minuet.description.svg import svg
 from minuet.errors import DefinitionError
 from minuet.simulation.series import scenario
 from minuet.spec.plain import as_plain, from_plain
+from minuet.spec.sources import refuse_shared
 from tests.unit.description.test_asyncapi import OFFICIAL
 from tests.unit.imports.goods import (
     DelayHeard,
@@ -74,6 +75,18 @@ def test_two_imports_do_not_share_records_or_a_type() -> None:
     with pytest.raises(DefinitionError, match="same records as another import"):
         saga.imports(GoodsClosed, from_topic="bank", key="order_id")
     saga.imports(GoodsClosed, from_log="shipping", key="order_id")
+
+
+def test_the_prefix_that_is_set_makes_two_imports_one_or_a_log_its_own() -> None:
+    late = goods().spec.imports[0]
+    both = replace(goods().spec, imports=(late, replace(late, type="Late", prefix="team-a.")))
+    refuse_shared(both)
+    with pytest.raises(DefinitionError, match=r"Late .* same records of team-a.shipping.events"):
+        refuse_shared(replace(both, prefix="team-a."))
+    own = replace(goods().spec, imports=(replace(late, log="goods", prefix="team-b."),))
+    refuse_shared(own)
+    with pytest.raises(DefinitionError, match="the saga's own log, team-b.goods.events"):
+        refuse_shared(replace(own, prefix="team-b."))
 
 
 def test_the_spec_tells_what_a_user_of_it_must_know() -> None:

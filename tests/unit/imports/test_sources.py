@@ -9,7 +9,8 @@ import pytest
 from fastavro import parse_schema, schemaless_writer
 
 from minuet.contracts.codec import Codec
-from minuet.contracts.registry import LocalRegistry
+from minuet.contracts.registry import LocalRegistry, schema_id
+from minuet.contracts.schema import Schema
 from minuet.errors import ContractError
 from minuet.event import ids
 from minuet.event.model import Event
@@ -126,6 +127,24 @@ def test_an_event_of_a_log_keeps_its_id_and_is_read_in_its_writers_schema() -> N
     no_id = {name: raw for name, raw in headers.items() if name != "id"}
     with pytest.raises(ContractError, match="has no id"):
         source.read(record(encoded.value, schema=encoded.schema, **no_id))
+
+
+class ById(LocalRegistry):
+    """A registry that finds by the id alone: its memory lacks the schema."""
+
+    def find(self, fingerprint: str, number: int = 0) -> Schema | None:
+        return super().find(fingerprint) if number == schema_id(fingerprint) else None
+
+
+def test_a_schema_that_only_its_registry_has_is_asked_for_by_the_id_of_the_value() -> None:
+    registry = ById()
+    late = ParcelDelayed(parcel="p", order="o1", hours=7)
+    encoded = Codec([ParcelDelayed], registry).encode(late)
+    source = OfLog(goods().spec.imports[0], DelayHeard, registry)
+    headers = {"type": b"ParcelDelayed", "id": b"id-1", "schema": encoded.schema}
+    taken = source.read(record(encoded.value, **headers))
+    assert taken is not None
+    assert taken.event == DelayHeard(order_id="o1", hours=7)
 
 
 def test_a_letter_has_the_record_and_its_place() -> None:
