@@ -85,7 +85,7 @@ def test_the_prefix_that_is_set_makes_two_imports_one_or_a_log_its_own() -> None
         refuse_shared(replace(both, prefix="team-a."))
     own = replace(goods().spec, imports=(replace(late, log="goods", prefix="team-b."),))
     refuse_shared(own)
-    with pytest.raises(DefinitionError, match="the saga's own log, team-b.goods.events"):
+    with pytest.raises(DefinitionError, match=r"the saga's own log, team-b.goods.events"):
         refuse_shared(replace(own, prefix="team-b."))
 
 
