@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from fastavro import schemaless_reader
 from pydantic import ValidationError
 
+from minuet.contracts.budget import refuse_excess, unguarded_bytes
 from minuet.contracts.safety import safe_schema
 from minuet.errors import ContractError, UsageError
 from minuet.event.model import Event
@@ -31,6 +32,20 @@ Find = Callable[[int], str]
 _MISSING = object()
 
 
+class Writer(NamedTuple):
+    """The schema by which records were written, made ready to read them.
+
+    Args:
+        schema: it, its names in full.
+        name: what it is called in a message.
+        unguarded: up to how many bytes a value needs no look at its size.
+    """
+
+    schema: Any
+    name: str
+    unguarded: int
+
+
 class Foreign:
     """Reads records in the Confluent wire format as events of `model`.
 
@@ -43,7 +58,7 @@ class Foreign:
     def __init__(self, model: type[Event], mapping: Mapping[str, str], find: Find) -> None:
         self._mapped = Mapped(model, mapping)
         self._find = find
-        self._schemas: dict[int, Any] = {}
+        self._schemas: dict[int, Writer] = {}
 
     def read(self, value: bytes | None) -> Event:
         """The event of a record's value.
@@ -56,8 +71,8 @@ class Foreign:
             raise ContractError(message)
         number = int.from_bytes(value[1:_PREFIX_BYTES], "big")
         if number not in self._schemas:
-            self._schemas[number] = parsed(self._find(number), str(number))
-        return self._mapped.event(decoded(value, self._schemas[number], str(number)))
+            self._schemas[number] = writer_of(self._find(number), str(number))
+        return self._mapped.event(decoded(value, self._schemas[number]))
 
 
 class Mapped:
@@ -99,12 +114,15 @@ def _at(raw: Any, place: str) -> Any:
     return _at(raw[first], rest) if dot and first in raw else _MISSING
 
 
-def decoded(value: bytes, schema: Any, name: str) -> dict[str, Any]:
-    """What a record in the Confluent wire format holds, by its writer's parsed schema.
+def decoded(value: bytes, writer: Writer) -> dict[str, Any]:
+    """What a record in the Confluent wire format holds, by its writer's schema.
 
     Raises:
-        ContractError: it is not of that schema, called `name` in the message.
+        ContractError: it is not of that schema, or holds more than a value may.
     """
+    schema, name, unguarded = writer
+    if len(value) > unguarded:
+        _refuse_excess(value, writer)
     buffer = BytesIO(value)
     buffer.seek(_PREFIX_BYTES)
     try:
@@ -121,14 +139,23 @@ def decoded(value: bytes, schema: Any, name: str) -> dict[str, Any]:
     return raw
 
 
-def parsed(text: str, name: str) -> Any:
+def _refuse_excess(value: bytes, writer: Writer) -> None:
+    try:
+        refuse_excess(writer.schema, value, _PREFIX_BYTES)
+    except ContractError as error:
+        message = f"schema {writer.name}: {error}"
+        raise ContractError(message) from None
+
+
+def writer_of(text: str, name: str) -> Writer:
     """A schema made ready for `decoded`.
 
     Raises:
         ContractError: it cannot be used.
     """
     try:
-        return safe_schema(text)
+        schema = safe_schema(text)
+        return Writer(schema, name, unguarded_bytes(schema))
     except Exception as error:  # fastavro raises what its types raise
         message = f"schema {name} cannot be used: {error}"
         raise ContractError(message) from None

@@ -16,6 +16,7 @@ from minuet.description.picture import picture
 from minuet.description.svg import svg
 from minuet.errors import DefinitionError
 from minuet.simulation.series import scenario
+from minuet.spec.model import Spec, misplaced_import
 from minuet.spec.plain import as_plain, from_plain
 from tests.unit.description.test_asyncapi import OFFICIAL
 from tests.unit.imports.goods import (
@@ -25,6 +26,7 @@ from tests.unit.imports.goods import (
     PaymentSettled,
     goods,
     table,
+    whole,
 )
 
 
@@ -74,6 +76,28 @@ def test_two_imports_do_not_share_records_or_a_type() -> None:
     with pytest.raises(DefinitionError, match="same records as another import"):
         saga.imports(GoodsClosed, from_topic="bank", key="order_id")
     saga.imports(GoodsClosed, from_log="shipping", key="order_id")
+
+
+def twice(prefix: str | None, log: str) -> Spec:
+    saga = table()
+    saga.imports(DelayHeard, from_log="shipping", named="Sent", key="order_id", prefix="team-a.")
+    saga.imports(PaymentSettled, from_log=log, named="Sent", key="reference", prefix=prefix)
+    return whole(saga).spec
+
+
+@pytest.mark.parametrize(
+    ("prefix", "log", "why"),
+    [
+        (None, "shipping", "are made of the same records of team-a.shipping.events"),
+        ("team-a.", "goods", "would come from team-a.goods.events, the workflow's own log"),
+    ],
+)
+def test_sources_are_compared_as_they_are_behind_the_prefix(
+    prefix: str | None, log: str, why: str
+) -> None:
+    spec = twice(prefix, log)
+    assert misplaced_import(replace(spec, prefix="team-b.")) == ""
+    assert why in misplaced_import(replace(spec, prefix="team-a."))
 
 
 def test_the_spec_tells_what_a_user_of_it_must_know() -> None:
