@@ -10,6 +10,7 @@ import atexit
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -126,6 +127,7 @@ def script() -> NoReturn:
     except BaseException:
         traceback.print_exc()
         code = 1
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end is short, and its code is known
     atexit._run_exitfuncs()  # of those who have something to put away
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 
-from minuet.cli.restarts import GiveUp, Restarts
+from minuet.cli.restarts import GiveUp, Restarts, Worked
 
 KILLED = 128 + signal.SIGKILL
 _INTERRUPTED = 130
@@ -65,7 +65,10 @@ class Processes:
         commands: Sequence[Sequence[str]],
         explained: Callable[[int, int], bool] = lambda pid, code: False,
     ) -> None:
-        self._children = [_Child(number, one) for number, one in enumerate(commands, 1)]
+        worked = Worked()
+        self._children = [
+            _Child(number, one, Restarts(worked=worked)) for number, one in enumerate(commands, 1)
+        ]
         self._explained = explained
         self._heard: int | None = None
         self._told_at: float | None = None

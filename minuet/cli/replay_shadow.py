@@ -118,7 +118,7 @@ def _run(
         if wish.shadow:
             heard = served(shadow, place, watch)
         else:
-            assignment = Assignment(form="simulated" if wish.simulated else "real")
+            assignment = Assignment(form="simulated" if wish.simulated else "real", shadow=True)
             heard = asyncio.run(worked(shadow, place, assignment, watch))
     stopped = "interrupted" if heard else "stalled" if waited else ""
     counts, differ = fates.compare(past.fates, there, waited, stopped)

@@ -24,18 +24,29 @@ class GiveUp:
 
 
 @dataclass(slots=True)
+class Worked:
+    """Whether a process was ready, and then Kafka did not let it go on.
+
+    Processes of one supervisor share it: what Kafka let one of them do it lets the others do, and
+    one that had no partition yet is not the reason to end those that had.
+    """
+
+    once: bool = False
+
+
+@dataclass(slots=True)
 class Restarts:
     """The deaths of one process and its successors.
 
     Attributes:
         recent: when each died that nothing explains, in s.
         row: deaths in a row, without a long life between them.
-        worked: it was ready, and then Kafka did not let it go on.
+        worked: whether it, or another of its supervisor's, once worked.
     """
 
     recent: list[float] = field(default_factory=list)
     row: int = 0
-    worked: bool = False
+    worked: Worked = field(default_factory=Worked)
 
     def died(self, code: int, *, lived_s: float, now: float, explained: bool) -> float | GiveUp:
         """Return the pause before it is started again, or why it is not.
@@ -49,8 +60,8 @@ class Restarts:
         if code == WRONG_SETTING:
             return GiveUp("something is set wrong, and starting it again would not mend that")
         self.row = self.row + 1 if lived_s < WITHIN_S else 1
-        self.worked = self.worked or code == NOT_LET_ON
-        if self.worked and code in (NOT_LET_IN, NOT_LET_ON):
+        self.worked.once = self.worked.once or code == NOT_LET_ON
+        if self.worked.once and code in (NOT_LET_IN, NOT_LET_ON):
             return min(FIRST_S * 2.0 ** min(self.row - 1, 10), MOST_S)
         if explained:
             if lived_s >= LIVED_S:  # starts are no load then, and its partitions wait

@@ -162,6 +162,7 @@ def worker(  # noqa: PLR0913  (Typer wants a parameter for each option)
         metered=http is not None,
         place=place,
         failpoints=_failpoints() if parent else None,
+        shadow=bool(shadow),
     )
     address = None if http is None else (http_host, http)
     wish = Wish(loaded, kafka, assignment, json, address, shadow)

@@ -34,6 +34,13 @@ _MAGIC = b"\x00"
 _PREFIX_BYTES = 5  # the magic byte and the schema's id
 
 
+def wire_id(value: bytes) -> int:
+    """The id of the schema in a value of the Confluent wire format; 0 where there is none."""
+    prefix = value[:_PREFIX_BYTES]
+    is_whole = len(prefix) == _PREFIX_BYTES and prefix[:1] == _MAGIC
+    return int.from_bytes(prefix[1:], "big") * is_whole
+
+
 class Encoded(NamedTuple):
     """An event as bytes: the record's value, and the two headers that speak of it."""
 
@@ -209,7 +216,8 @@ class Codec:
         form = self._form(event_type, UnreadableValue)
         fingerprint = schema.removeprefix(SCHEMA_PREFIX).decode(errors="replace")
         try:
-            found = self._found(fingerprint, value) if schema.startswith(SCHEMA_PREFIX) else None
+            is_ours = schema.startswith(SCHEMA_PREFIX)
+            found = self._registry.find(fingerprint, wire_id(value)) if is_ours else None
             if found is None:
                 message = f"{event_type}: nobody registered the schema {schema!r}"
                 raise UnreadableValue(message)
@@ -226,16 +234,6 @@ class Codec:
             raise UnreadableValue(message) from None
         self._readers[event_type, schema] = reader
         return reader
-
-    def _found(self, fingerprint: str, value: bytes) -> Schema | None:
-        return self._registry.find(fingerprint, wire_id(value))
-
-
-def wire_id(value: bytes) -> int:
-    """Return the id of a schema that stands in front of a value; 0 where there is none."""
-    prefix = value[:_PREFIX_BYTES]
-    is_whole = len(prefix) == _PREFIX_BYTES and prefix[:1] == _MAGIC
-    return int.from_bytes(prefix[1:], "big") * is_whole
 
 
 def _reader_of(writer: Json, from_wire: Convert, model: type[Event]) -> _Reader:

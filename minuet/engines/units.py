@@ -6,6 +6,7 @@ while Kafka sees its heartbeat.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.groups import described
 
 _PREFIX = "minuet"
+# Groups of readers, which are no unit's; a workflow's own may begin with `minuet-` as well.
+_READERS = re.compile(r"minuet-reader|minuet-bench-[0-9a-f]{8}")
 _COORDINATOR = "coordinator"
 
 
@@ -22,6 +25,11 @@ def unit_name(unit: Unit) -> str:
     """Return the client id of a unit's members: `minuet:<its own group>:<what it does, sorted>`."""
     does = sorted([*unit.steps, *([_COORDINATOR] if unit.coordinates else [])])
     return f"{_PREFIX}:{unit.workflow.spec.group}:{','.join(does)}"
+
+
+def may_be_a_units(group: str) -> bool:
+    """Whether it is no group of readers."""
+    return _READERS.fullmatch(group) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Units:
             BrokerError: Kafka cannot be reached.
         """
         found: dict[tuple[str, str, str], int] = {}
-        for group in described(self._connection, self._may_be_ours):
+        for group in described(self._connection, may_be_a_units):
             for member in group.members:
                 if member.client_id.startswith(f"{_PREFIX}:{self._workflow}:"):
                     key = (group.group_id, member.client_id, group.partition_assignor)
@@ -62,9 +70,6 @@ class Units:
             LiveUnit(group, frozenset(client_id.split(":", 2)[2].split(",")), members, assignor)
             for (group, client_id, assignor), members in found.items()
         ]
-
-    def _may_be_ours(self, group: str) -> bool:
-        return not group.startswith("minuet-")
 
     def refuse_overlap(
         self, unit: Unit, group: str, assignors: Container[str] = ("cooperative-sticky",)

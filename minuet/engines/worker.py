@@ -32,6 +32,7 @@ from minuet.kafka import topics
 from minuet.kafka.connection import Connection, of_worker, prefix_of_worker
 from minuet.kafka.identity import topic_id
 from minuet.kafka.registries import registry_of
+from minuet.settings.names import shadow_in
 from minuet.settings.worker import Options
 from minuet.spec.assemble import Form, Workflow
 from minuet.spec.model import Spec
@@ -64,6 +65,7 @@ class Assignment:
         place: names a place in the group, which a worker started again takes over at once; empty
             for one of its own, which Kafka gives away when the session of a dead worker ends.
         failpoints: the folder where places are armed at which it dies; None for none.
+        shadow: the workflow is a shadow, made to have no effects.
     """
 
     only: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ class Assignment:
     metered: bool = False
     place: str = ""
     failpoints: Path | None = None
+    shadow: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,10 @@ def part_of(workflow: Workflow, assignment: Assignment) -> Part:
     """Return which part of the workflow is meant.
 
     Raises:
-        UsageError: a name is unknown, the group does not fit, or a resource lacks the form.
+        UsageError: a name is unknown, the group does not fit, a resource lacks the form, or the
+            topics are a shadow's, and the workflow is not.
     """
+    _refuse_effects(workflow.spec, assignment)
     name = workflow.spec.name
     known = {*workflow.steps, COORDINATOR}
     if unknown := sorted(set(assignment.only) - known):
@@ -110,6 +115,17 @@ def part_of(workflow: Workflow, assignment: Assignment) -> Part:
     steps = frozenset(taken - {COORDINATOR})
     workflow.check_form(assignment.form, steps)
     return Part(steps, coordinates, group)
+
+
+def _refuse_effects(spec: Spec, assignment: Assignment) -> None:
+    """Refuse the workflow itself on a shadow's topics: it would do for real what is replayed."""
+    shadow = shadow_in(spec.prefix)
+    if shadow and not assignment.shadow:
+        message = (
+            f"the prefix {spec.prefix} is that of a shadow, and this worker would have effects: "
+            f"say --shadow {shadow}, and the prefix without shadow-{shadow}."
+        )
+        raise UsageError(message)
 
 
 def unit_of(workflow: Workflow, assignment: Assignment) -> tuple[Unit, str]:

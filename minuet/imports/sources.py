@@ -14,7 +14,7 @@ from minuet.event.model import Event
 from minuet.event.record import ID, SCHEMA, SCHEMA_PREFIX, SOURCE, TRACEPARENT, TYPE
 from minuet.kafka.raw import Raw
 from minuet.publish.batch import upstream_id
-from minuet.publish.foreign import Find, Foreign, Mapped, Written, decoded, parsed
+from minuet.publish.foreign import Find, Foreign, Mapped, Writer, decoded, writer_of
 from minuet.publish.source import cut_short
 from minuet.spec.model import ImportSpec
 
@@ -61,15 +61,15 @@ class OfLog:
         self._named = spec.named.encode()
         self._mapped = Mapped(model, dict(spec.fields))
         self._registry = registry
-        self._schemas: dict[str, Written] = {}
+        self._schemas: dict[str, Writer] = {}
 
     def read(self, record: Raw) -> Taken | None:
         """See `Source.read`."""
         headers = dict(record.headers)
         if headers.get(TYPE) != self._named:
             return None
-        schema = self._schema(headers.get(SCHEMA, b""), record.value)
-        event = self._mapped.event(decoded(record.value, *schema))
+        writer = self._writer(headers.get(SCHEMA, b""), wire_id(record.value))
+        event = self._mapped.event(decoded(record.value, writer))
         known = headers.get(ID, b"").decode(errors="replace")
         id = upstream_id(event, self.spec.id) if self.spec.id else known
         if not id:
@@ -78,16 +78,16 @@ class OfLog:
         trace = headers.get(TRACEPARENT, b"").decode(errors="replace")
         return Taken(event, id, headers.get(SOURCE, b""), trace)
 
-    def _schema(self, written: bytes, value: bytes) -> tuple[Written, str]:
+    def _writer(self, written: bytes, number: int) -> Writer:
         name = written.removeprefix(SCHEMA_PREFIX).decode(errors="replace")
         if name not in self._schemas:
-            is_named = written.startswith(SCHEMA_PREFIX)
-            found = self._registry.find(name, wire_id(value)) if is_named else None
+            is_ours = written.startswith(SCHEMA_PREFIX)
+            found = self._registry.find(name, number) if is_ours else None
             if found is None:
                 message = f"nobody registered its schema {name!r}"
                 raise ContractError(message)
-            self._schemas[name] = parsed(found.text, name)
-        return self._schemas[name], name
+            self._schemas[name] = writer_of(found.text, name)
+        return self._schemas[name]
 
 
 class OfTopic:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import patiently, refuse_untold
 from minuet.kafka.raw import Raw, raw_of
-from minuet.kafka.reading import bounds
 from minuet.kafka.reasons import describe, lasts
 
 _LOG = logging.getLogger("minuet.kafka")
@@ -97,7 +97,7 @@ class Member:
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         try:
-            known = consumer.committed(places, timeout=REACH_S)
+            known = patiently(lambda: _committed(consumer, places))
         except KafkaException as failure:
             raise self._connection.error(failure, f"group {self._group}") from failure
         consumer.assign([self._start(consumer, place) for place in known])
@@ -105,7 +105,10 @@ class Member:
 
     def _start(self, consumer: Consumer, place: TopicPartition) -> TopicPartition:
         topic, number = place.topic, place.partition
-        low, high = bounds(self._connection, consumer, topic, number)
+        try:
+            low, high = patiently(lambda: consumer.get_watermark_offsets(place, timeout=REACH_S))
+        except KafkaException as failure:
+            raise self._connection.error(failure, f"topic {topic}", "Describe") from failure
         at = place.offset if place.offset >= 0 else low
         if at > high:
             self._anew(topic, number, at, high)
@@ -114,3 +117,10 @@ class Member:
             text = "%s: partition %d has lost %d records before group %s read them"
             _LOG.error(text, topic, number, low - at, self._group)
         return TopicPartition(topic, number, max(at, low))
+
+
+def _committed(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    """The group's positions; one that is not told is not taken for one that there is not."""
+    found = consumer.committed(places, timeout=REACH_S)
+    refuse_untold(found)
+    return found

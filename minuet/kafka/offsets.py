@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.patience import patiently
+from minuet.kafka.patience import patiently, refuse_untold
 from minuet.kafka.reading import bounds, is_of_group, partitions
 
 _FIRST_S = 1.0  # a group that may not be used never answers
@@ -67,9 +67,7 @@ def positions_of(
         found = _positions(consumer, list(places))
     finally:
         consumer.close()
-    for place in found:
-        if place.error is not None:
-            raise KafkaException(place.error)
+    refuse_untold(found)
     return {place.partition: place.offset for place in found if place.offset >= 0}
 
 

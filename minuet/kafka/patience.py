@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 T = TypeVar("T")
 
@@ -36,3 +36,14 @@ def patiently(ask: Callable[[], T]) -> T:
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
+
+
+def refuse_untold(places: Iterable[TopicPartition]) -> None:
+    """Refuse an answer that leaves out a partition, whose offset is then no offset.
+
+    Raises:
+        KafkaException: what the broker says of that partition.
+    """
+    for place in places:
+        if place.error is not None:
+            raise KafkaException(place.error)

@@ -9,6 +9,7 @@ from time import monotonic
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
+from minuet.kafka.patience import refuse_untold
 from minuet.kafka.reading import bounds, drain, partitions, refuse_silence
 
 Place = tuple[int, int]  # partition, offset
@@ -72,6 +73,7 @@ def since(connection: Connection, topic: str, time_ms: int) -> dict[int, int]:
     consumer = connection.consumer()
     try:
         found = consumer.offsets_for_times(asked, timeout=REACH_S)
+        refuse_untold(found)
     except KafkaException as failure:
         raise connection.error(failure, f"topic {topic}", "Describe") from failure
     finally:

@@ -32,15 +32,17 @@ Find = Callable[[int], str]
 _MISSING = object()
 
 
-class Written(NamedTuple):
-    """A writer's schema, made ready.
+class Writer(NamedTuple):
+    """The schema by which records were written, made ready to read them.
 
     Args:
-        avro: the schema, parsed.
+        schema: it, its names in full.
+        name: what it is called in a message.
         unguarded: up to how many bytes a value needs no look at its size.
     """
 
-    avro: Any
+    schema: Any
+    name: str
     unguarded: int
 
 
@@ -56,7 +58,7 @@ class Foreign:
     def __init__(self, model: type[Event], mapping: Mapping[str, str], find: Find) -> None:
         self._mapped = Mapped(model, mapping)
         self._find = find
-        self._schemas: dict[int, Written] = {}
+        self._schemas: dict[int, Writer] = {}
 
     def read(self, value: bytes | None) -> Event:
         """The event of a record's value.
@@ -69,8 +71,8 @@ class Foreign:
             raise ContractError(message)
         number = int.from_bytes(value[1:_PREFIX_BYTES], "big")
         if number not in self._schemas:
-            self._schemas[number] = parsed(self._find(number), str(number))
-        return self._mapped.event(decoded(value, self._schemas[number], str(number)))
+            self._schemas[number] = writer_of(self._find(number), str(number))
+        return self._mapped.event(decoded(value, self._schemas[number]))
 
 
 class Mapped:
@@ -112,18 +114,19 @@ def _at(raw: Any, place: str) -> Any:
     return _at(raw[first], rest) if dot and first in raw else _MISSING
 
 
-def decoded(value: bytes, schema: Written, name: str) -> dict[str, Any]:
-    """What a record in the Confluent wire format holds, by its writer's parsed schema.
+def decoded(value: bytes, writer: Writer) -> dict[str, Any]:
+    """What a record in the Confluent wire format holds, by its writer's schema.
 
     Raises:
-        ContractError: it is not of that schema, called `name` in the message, or too large.
+        ContractError: it is not of that schema, or holds more than a value may.
     """
-    if len(value) > schema.unguarded:
-        refuse_excess(schema.avro, value, _PREFIX_BYTES)
+    schema, name, unguarded = writer
+    if len(value) > unguarded:
+        _refuse_excess(value, writer)
     buffer = BytesIO(value)
     buffer.seek(_PREFIX_BYTES)
     try:
-        raw = schemaless_reader(buffer, schema.avro, None)
+        raw = schemaless_reader(buffer, schema, None)
     except Exception as error:  # whatever bytes can make fastavro raise
         message = f"no such Avro, by schema {name}: {type(error).__name__}"
         raise ContractError(message) from None
@@ -136,15 +139,23 @@ def decoded(value: bytes, schema: Written, name: str) -> dict[str, Any]:
     return raw
 
 
-def parsed(text: str, name: str) -> Written:
+def _refuse_excess(value: bytes, writer: Writer) -> None:
+    try:
+        refuse_excess(writer.schema, value, _PREFIX_BYTES)
+    except ContractError as error:
+        message = f"schema {writer.name}: {error}"
+        raise ContractError(message) from None
+
+
+def writer_of(text: str, name: str) -> Writer:
     """A schema made ready for `decoded`.
 
     Raises:
         ContractError: it cannot be used.
     """
     try:
-        avro = safe_schema(text)
-        return Written(avro, unguarded_bytes(avro))
+        schema = safe_schema(text)
+        return Writer(schema, name, unguarded_bytes(schema))
     except Exception as error:  # fastavro raises what its types raise
         message = f"schema {name} cannot be used: {error}"
         raise ContractError(message) from None

@@ -12,12 +12,13 @@ from minuet.rights.needs import Unit, needs
 from minuet.rights.wish import Principals
 from minuet.spec.model import Spec
 
-State = Literal["there", "missing", "denied", "too much", "everybody", "elsewhere"]
+State = Literal["there", "missing", "denied", "too much", "further", "everybody", "elsewhere"]
 STATES: dict[State, str] = {
     "there": "needed, and given",
     "missing": "needed, and not given: `apply` gives it",
     "denied": "needed, and a rule that denies it wins over every rule that allows it",
     "too much": "given, about this workflow, and not needed: `apply --remove` takes it",
+    "further": "given, about this workflow and about what others have as well; never taken",
     "everybody": "given to everybody, about this workflow; never taken",
     "elsewhere": "given to one of these principals, about something else; never taken",
 }
@@ -40,7 +41,7 @@ def compare(
     denials = [rule for rule in found if not rule.allows]
     rows = [Row(_state(rule, found, denials), rule, units) for rule, units in wanted.items()]
     ours = _ours(spec, principals)
-    rows += _others(set(principals.values()), wanted, found, ours)
+    rows += _others(set(principals.values()), wanted, found, ours, spec.schema_topic)
     order = list(STATES)
     return sorted(rows, key=lambda row: (row.rule.principal, order.index(row.state), row.rule))
 
@@ -99,16 +100,24 @@ def _ours(spec: Spec, units: Iterable[Unit]) -> frozenset[str]:
 
 def _others(
     principals: set[str], wanted: Collection[Rule], found: Iterable[Rule],
-    ours: frozenset[str],
+    ours: frozenset[str], shared: str,
 ) -> Iterator[Row]:  # fmt: skip
     for rule in found:
         if not rule.allows or rule in wanted:
             continue
         about_us = rule.kind != "Cluster" and _is_about(rule, ours)
         if rule.principal in principals:
-            yield Row("too much" if about_us else "elsewhere", rule)
+            further: State = "further" if _reaches_further(rule, ours, shared) else "too much"
+            yield Row(further if about_us else "elsewhere", rule)
         elif rule.principal == EVERYBODY and about_us:
             yield Row("everybody", rule)
+
+
+def _reaches_further(rule: Rule, ours: frozenset[str], shared: str) -> bool:
+    """Whether it may be needed for what is not this workflow's, as for another of its team."""
+    if rule.pattern == "prefixed":
+        return not rule.name.startswith(tuple(f"{each}." for each in ours - {shared}))
+    return rule.name == ANY_NAME or (rule.kind == "Topic" and rule.name == shared)
 
 
 def _is_about(rule: Rule, ours: frozenset[str]) -> bool:

@@ -74,7 +74,8 @@ def needs(
         rights = {*_of_worker(spec, unit, groups, transactional=transactional)}
     else:
         rights = {*_OF_ROLES[unit.name](spec, groups)}
-    if unit.name not in (READER, DEPLOYER) and not any(o.name == DEPLOYER for o in others):
+    is_silent = not unit.does and unit.name in (READER, DEPLOYER)  # steps may have these names
+    if not is_silent and not any(o.name == DEPLOYER and not o.does for o in others):
         rights |= {*_topic(spec.schema_topic, "Write")}
     return frozenset(rights)
 

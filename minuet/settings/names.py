@@ -11,6 +11,7 @@ from dataclasses import dataclass
 DELAYS = {"10s": 10_000, "1m": 60_000, "10m": 600_000}  # of the topics of wake-up calls
 SCHEMAS = "minuet.schemas"  # behind the prefix
 
+_SHADOW = re.compile(r"(?:^|[._-])shadow-[A-Za-z0-9][A-Za-z0-9-]*\.$")
 _LEGAL = re.compile(r"[A-Za-z0-9._-]+")
 _MOST = 100  # of a topic's 249 characters; the rest is the workflow's name and what is behind it
 
@@ -39,6 +40,12 @@ def checked(prefix: str) -> str:
     if why := refusal(prefix):
         raise ValueError(why)
     return prefix
+
+
+def shadow_in(prefix: str) -> str:
+    """The name of the shadow whose topics have this prefix; empty where it is no shadow's."""
+    found = _SHADOW.search(prefix)
+    return found[0].partition("shadow-")[2].removesuffix(".") if found else ""
 
 
 class Named:

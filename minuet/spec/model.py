@@ -134,6 +134,19 @@ class ImportSpec:
         return Names(self.log, prefix if self.prefix is None else self.prefix)
 
 
+def misplaced_import(spec: Spec) -> str:
+    """Why an import cannot be, once it is known behind which prefix it is; empty if all can be."""
+    seen: dict[tuple[str, str], str] = {}
+    for each in spec.imports:
+        topic = each.source(spec.prefix).log_topic if each.log else each.topic
+        if topic == spec.log_topic:
+            return f"{each.type} would come from {topic}, the workflow's own log: let a step say it"
+        other = seen.setdefault((topic, each.named), each.type)
+        if other != each.type:
+            return f"{each.type} and {other} are made of the same records of {topic}: import one"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec(Named):
     """A whole workflow.

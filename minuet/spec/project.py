@@ -25,7 +25,7 @@ from minuet.settings.file import FILE, folder_of, line_of, table
 from minuet.settings.prefix import prefix_of
 from minuet.spec import versions
 from minuet.spec.assemble import Workflow, assemble
-from minuet.spec.sources import refuse_shared
+from minuet.spec.model import misplaced_import
 from minuet.step import StepDefinition, definition_of
 
 KEYS = ("saga", "steps")  # of a workflow's table
@@ -63,7 +63,8 @@ class Project:
         steps = self._steps(name, table["steps"])
         workflow = assemble(saga, steps, versions.read(self.folder, name))
         spec = replace(workflow.spec, prefix=prefix_of(self.folder))
-        refuse_shared(spec)
+        if why := misplaced_import(spec):
+            raise UsageError(why)
         workflow = replace(workflow, spec=spec)
         self._know_versions(workflow)
         return workflow

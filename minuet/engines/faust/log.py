@@ -1,7 +1,7 @@
 """The log as a Faust app sees it: a third log behind the seam.
 
-An agent of the app reads, the app's producer writes, and the app's group says who has which
-partition. Faust's own acknowledgement is off: what is committed, and when, the loop says.
+An agent of the app reads, and the app's group says who has which partition. Faust's own
+acknowledgement is off: what is committed, and when, the loop says. Written is as by every worker.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from faust.types import TP
 
 from minuet.engines.faust.group import Group
 from minuet.engines.faust.reading import Reader
-from minuet.engines.faust.writing import Writer
 from minuet.engines.log import Append, Sink, Unreadable
 from minuet.engines.native_calls import CallReader
 from minuet.engines.native_reading import in_turn, stored_records, stored_rows
 from minuet.engines.native_records import raw
+from minuet.engines.native_writing import Writer
 from minuet.event.record import Record
 from minuet.kafka.connection import Connection
 from minuet.kafka.picking import pick
@@ -37,13 +37,14 @@ class FaustLog:
 
     Args:
         app: not started yet.
-        connection: where Kafka is, for what is asked beside Faust.
+        connection: where Kafka is, for what is written, and asked beside Faust.
         topic: the log; `table`: the topic of rows.
         reads_from: the coordinator's group, whose commits say where reading begins.
         runs: whether to start and stop the app; else somebody else does.
     """
 
     atomic = False
+    _writer: Writer  # made when it is opened: it connects
 
     def __init__(
         self, app: faust.App, connection: Connection, topic: str, table: str, *,
@@ -56,7 +57,6 @@ class FaustLog:
         self._sink: Sink | None = None
         self._group = Group(app, connection, topic, reads_from)
         self._reader = Reader(connection, topic)
-        self._writer = Writer(app)
         self._calls = CallReader(connection)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loading = asyncio.Semaphore(LOADING_MOST)
@@ -75,6 +75,7 @@ class FaustLog:
     async def open(self, sink: Sink) -> None:
         """Be ready for what the app brings, and start it."""
         self._sink = sink
+        self._writer = Writer(self._connection, self._topic, self._table)
         for part in (self._writer, self._calls, self._group, self._reader):
             part.start(sink)
         if self._runs:
@@ -138,7 +139,7 @@ class FaustLog:
     # -- what the loop wants -----------------------------------------------------------------------
 
     def append(self, append: Append) -> None:
-        """Hand a record to the app's producer."""
+        """Hand a record to the writer."""
         self._writer.append(append)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
@@ -229,15 +230,24 @@ class FaustLog:
 
     async def close(self) -> None:
         """Flush; where this log runs the app, leave the group with it."""
+        if self._sink is None:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_S):
                 while not self._writer.idle:
                     await asyncio.sleep(LOOK_S)
                 await self._group.committed()
+        await self.end()
+        if self._runs:
+            await self._app.stop()
+            await asyncio.wait([self._running])
+
+    async def end(self) -> None:
+        """End the threads and tasks, with nothing flushed; once it is closed there are none."""
+        if self._sink is None:
+            return
         self._sink = None
         self._reader.stop()
         self._group.stop()
         await self._calls.stop()
-        if self._runs:
-            await self._app.stop()
-            await asyncio.wait([self._running])
+        await self._writer.stop()

@@ -30,7 +30,7 @@ class _Reading:
     Args:
         next: the offset that is awaited.
         high: a high watermark that somebody waits for.
-        whole: whether nothing is missing before what comes.
+        whole: whether nothing is missing before what comes, or between what is held.
         fresh: what came and was not handed over yet.
         held: what came while the stretch before it is read; None when none is.
         seen: the offset that was awaited at the last look.
@@ -43,6 +43,16 @@ class _Reading:
     fresh: list[Record | Unreadable] = field(default_factory=list)
     held: list[Record | Unreadable] | None = None
     seen: int = -1
+
+    def hold(self, *came: Record | Unreadable) -> None:
+        """Keep what comes from now on, and this, while the stretch before it is read."""
+        self.held, self.whole = list(came), True
+
+    def drop(self) -> None:
+        """Hold nothing any more; it has to be read again, and somebody waits for it."""
+        held, self.held, self.whole = self.held, None, False
+        if held:
+            self.high = max(self.high, held[-1].offset + 1)
 
 
 class Reader:
@@ -127,7 +137,7 @@ class Reader:
             reading.whole = True
             self._take(reading, _record(message))
         else:
-            reading.held = [_record(message)]
+            reading.hold(_record(message))
             self._spawn(self._fill(number, reading, message.offset))
 
     def _take(self, reading: _Reading, record: Record | Unreadable) -> None:
@@ -150,19 +160,22 @@ class Reader:
     async def _fill(self, number: int, reading: _Reading, end: int) -> None:
         """Read up to `end` beside Faust, then go on with what it brought meanwhile."""
         if reading.held is None:
-            reading.held = []
+            reading.hold()
         place = (self._topic, number)
         try:
             async for chunk in stored_records(self._connection, place, reading.next, end):
                 for record in chunk:
                     self._take(reading, record)
         except BrokerError:
-            reading.held = None  # it comes again, or is looked for again
+            reading.drop()
             return
-        held, reading.held, reading.whole = reading.held, None, True
-        for record in held:
-            if record.offset >= reading.next:
-                self._take(reading, record)
+        if reading.whole:
+            held, reading.held = reading.held or [], None
+            for record in held:
+                if record.offset >= reading.next:
+                    self._take(reading, record)
+        else:  # Faust has dropped some meanwhile
+            reading.drop()
         self._hand_over()
         if self._readings.get(number) is reading and reading.next < end:
             reading.next = end  # nothing stands there but what a transaction left
@@ -181,7 +194,12 @@ class Reader:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._sink.broken(error)
 
 
 def _record(message: Message) -> Record | Unreadable:

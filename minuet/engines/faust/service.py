@@ -146,6 +146,8 @@ class Steps(Service):
         if self.engine is not None:
             if not self.engine.stopped.is_set():
                 self.engine.abandon()
+            self.engine.runner.close()
+            await self._log.end()  # where it broke, or was abandoned, nobody has closed it
             await close_resources(self.engine.unit.resources.values())
         self._guard.close()
 
@@ -168,6 +170,6 @@ def join(
 
 
 def prepare(app: faust.App, unit: Unit) -> None:
-    """Let other units see what this one does, and let Faust read and write as Minuet needs it."""
+    """Let other units see what this one does, and let Faust read as Minuet needs it."""
     app.conf.broker_client_id = unit_name(unit)
     use_transport(app)

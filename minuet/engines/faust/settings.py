@@ -17,7 +17,6 @@ from minuet.kafka.connection import Connection
 
 SESSION_S = 6.0  # of silence, after which others take over
 HEARTBEAT_S = 0.5
-REQUEST_S = 30.0  # an append that has no answer for so long is repeated
 
 
 class _WithoutWeb(BootStrategy):
@@ -52,8 +51,6 @@ def new_app(connection: Connection, group: str, client_id: str, folder: Path) ->
         broker_credentials=credentials(connection.options),
         broker_session_timeout=SESSION_S,
         broker_heartbeat_interval=HEARTBEAT_S,
-        producer_request_timeout=REQUEST_S,
-        producer_compression_type="lz4",
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,
         table_standby_replicas=0,
@@ -67,9 +64,8 @@ def new_app(connection: Connection, group: str, client_id: str, folder: Path) ->
 
 
 def use_transport(app: faust.App) -> None:
-    """Have an app that is not started read and write as Minuet needs it."""
+    """Have an app that is not started read as Minuet needs it."""
     app.transport = Transport(app.conf.broker_consumer, app)
-    app.producer_transport = Transport(app.conf.broker_producer, app)
 
 
 def credentials(options: Mapping[str, str]) -> Any:

@@ -5,8 +5,7 @@ Without them Faust would read what a transaction has taken back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import aiokafka
 from faust.transport.drivers import aiokafka as driver
@@ -31,19 +30,7 @@ class Consumer(driver.Consumer):
         return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
 
-class Producer(driver.Producer):
-    """Writes to all replicas.
-
-    It is not idempotent: after a record that the broker refuses, aiokafka's idempotent producer
-    can write no other. What is repeated has the same id, and changes nothing.
-    """
-
-    def _settings_extra(self) -> Mapping[str, Any]:
-        return {"acks": "all"}
-
-
 class Transport(driver.Transport):
     """Of an app that runs Minuet's steps."""
 
     Consumer: ClassVar[type[driver.Consumer]] = Consumer
-    Producer: ClassVar[type[driver.Producer]] = Producer

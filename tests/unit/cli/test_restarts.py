@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from minuet.cli.processes import Processes
 from minuet.cli.restarts import (
     DEATHS_MOST,
     EXPLAINED_MOST_S,
@@ -12,6 +18,7 @@ from minuet.cli.restarts import (
     WITHIN_S,
     GiveUp,
     Restarts,
+    Worked,
 )
 
 
@@ -63,3 +70,23 @@ def test_what_kafka_never_let_in_is_given_up_as_what_dies() -> None:
     for number in range(4):
         row.died(NOT_LET_IN, lived_s=1, now=number, explained=False)
     assert isinstance(row.died(NOT_LET_IN, lived_s=1, now=4, explained=False), GiveUp)
+
+
+def test_one_without_a_partition_waits_as_long_as_those_that_worked() -> None:
+    worked = Worked()
+    busy, idle = Restarts(worked=worked), Restarts(worked=worked)
+    busy.died(NOT_LET_ON, lived_s=60, now=0, explained=False)
+    ends = [idle.died(NOT_LET_IN, lived_s=3, now=9.0 * n, explained=False) for n in range(20)]
+    assert ends[-1] == MOST_S
+
+
+def test_the_children_of_one_supervisor_know_of_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minuet.cli.restarts.FIRST_S", 0.0)
+    flag = tmp_path / "worked"
+    busy = ["sh", "-c", f"touch {flag}; exit {NOT_LET_ON}"]
+    idle = ["sh", "-c", f"until [ -e {flag} ]; do sleep 0.01; done; exit {NOT_LET_IN}"]
+    with Processes([busy, idle]) as processes:
+        ends = [died.again for died in islice(processes.wait(), 4 * DEATHS_MOST)]
+    assert ends == [0.0] * 4 * DEATHS_MOST

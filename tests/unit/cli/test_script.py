@@ -50,6 +50,14 @@ def test_a_process_says_all_and_is_gone(end: str, code: int, told: str) -> None:
     assert "taken down" not in done.stderr
 
 
+def test_ctrl_c_at_the_very_end_changes_nothing() -> None:
+    late = "atexit.register(lambda: os.kill(os.getpid(), 2))"
+    command = [sys.executable, "-c", CHILD.replace("END", late)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "said\nput away\n"
+
+
 def test_an_interpreter_that_is_taken_down_would_have_said_so() -> None:
     child = CHILD.replace("END", "pass").replace("command.script()", "typed()")
     done = subprocess.run(

@@ -16,8 +16,8 @@ from minuet.description.picture import picture
 from minuet.description.svg import svg
 from minuet.errors import DefinitionError
 from minuet.simulation.series import scenario
+from minuet.spec.model import Spec, misplaced_import
 from minuet.spec.plain import as_plain, from_plain
-from minuet.spec.sources import refuse_shared
 from tests.unit.description.test_asyncapi import OFFICIAL
 from tests.unit.imports.goods import (
     DelayHeard,
@@ -26,6 +26,7 @@ from tests.unit.imports.goods import (
     PaymentSettled,
     goods,
     table,
+    whole,
 )
 
 
@@ -77,16 +78,26 @@ def test_two_imports_do_not_share_records_or_a_type() -> None:
     saga.imports(GoodsClosed, from_log="shipping", key="order_id")
 
 
-def test_the_prefix_that_is_set_makes_two_imports_one_or_a_log_its_own() -> None:
-    late = goods().spec.imports[0]
-    both = replace(goods().spec, imports=(late, replace(late, type="Late", prefix="team-a.")))
-    refuse_shared(both)
-    with pytest.raises(DefinitionError, match=r"Late .* same records of team-a.shipping.events"):
-        refuse_shared(replace(both, prefix="team-a."))
-    own = replace(goods().spec, imports=(replace(late, log="goods", prefix="team-b."),))
-    refuse_shared(own)
-    with pytest.raises(DefinitionError, match=r"the saga's own log, team-b.goods.events"):
-        refuse_shared(replace(own, prefix="team-b."))
+def twice(prefix: str | None, log: str) -> Spec:
+    saga = table()
+    saga.imports(DelayHeard, from_log="shipping", named="Sent", key="order_id", prefix="team-a.")
+    saga.imports(PaymentSettled, from_log=log, named="Sent", key="reference", prefix=prefix)
+    return whole(saga).spec
+
+
+@pytest.mark.parametrize(
+    ("prefix", "log", "why"),
+    [
+        (None, "shipping", "are made of the same records of team-a.shipping.events"),
+        ("team-a.", "goods", "would come from team-a.goods.events, the workflow's own log"),
+    ],
+)
+def test_sources_are_compared_as_they_are_behind_the_prefix(
+    prefix: str | None, log: str, why: str
+) -> None:
+    spec = twice(prefix, log)
+    assert misplaced_import(replace(spec, prefix="team-b.")) == ""
+    assert why in misplaced_import(replace(spec, prefix="team-a."))
 
 
 def test_the_spec_tells_what_a_user_of_it_must_know() -> None:

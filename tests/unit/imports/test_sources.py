@@ -9,7 +9,7 @@ import pytest
 from fastavro import parse_schema, schemaless_writer
 
 from minuet.contracts.codec import Codec
-from minuet.contracts.registry import LocalRegistry, schema_id
+from minuet.contracts.registry import LocalRegistry
 from minuet.contracts.schema import Schema
 from minuet.errors import ContractError
 from minuet.event import ids
@@ -129,22 +129,37 @@ def test_an_event_of_a_log_keeps_its_id_and_is_read_in_its_writers_schema() -> N
         source.read(record(encoded.value, schema=encoded.schema, **no_id))
 
 
-class ById(LocalRegistry):
-    """A registry that finds by the id alone: its memory lacks the schema."""
+class Late(LocalRegistry):
+    """Knows a schema only by its id, as one whose memory in Kafka has not heard of it."""
 
     def find(self, fingerprint: str, number: int = 0) -> Schema | None:
-        return super().find(fingerprint) if number == schema_id(fingerprint) else None
+        return super().find(fingerprint, number) if number else None
 
 
-def test_a_schema_that_only_its_registry_has_is_asked_for_by_the_id_of_the_value() -> None:
-    registry = ById()
-    late = ParcelDelayed(parcel="p", order="o1", hours=7)
-    encoded = Codec([ParcelDelayed], registry).encode(late)
+def test_a_schema_that_the_memory_lacks_is_asked_for_by_the_id_in_the_value() -> None:
+    registry = Late()
+    event = ParcelDelayed(parcel="p", order="o1", hours=7)
+    encoded = Codec([ParcelDelayed], registry).encode(event)
     source = OfLog(goods().spec.imports[0], DelayHeard, registry)
-    headers = {"type": b"ParcelDelayed", "id": b"id-1", "schema": encoded.schema}
-    taken = source.read(record(encoded.value, **headers))
+    taken = source.read(
+        record(encoded.value, schema=encoded.schema, type=b"ParcelDelayed", id=b"i")
+    )
     assert taken is not None
     assert taken.event == DelayHeard(order_id="o1", hours=7)
+
+
+def test_a_value_that_would_become_too_many_objects_is_refused() -> None:
+    many = {"type": "array", "items": "boolean"}
+    fields = [*SETTLEMENT["fields"], {"name": "more", "type": many}]
+    source = OfTopic(
+        goods(format="avro").spec.imports[1], PaymentSettled,
+        in_files({1: json.dumps({**SETTLEMENT, "fields": fields})}),
+    )  # fmt: skip
+    body = io.BytesIO()
+    written = {"amount": 5, "order": {"number": "o1"}, "more": [True] * 300_000}
+    schemaless_writer(body, parse_schema({**SETTLEMENT, "fields": fields}), written)
+    with pytest.raises(ContractError, match="schema 1: a value of more than"):
+        source.read(record(b"\0\0\0\0\1" + body.getvalue()))
 
 
 def test_a_letter_has_the_record_and_its_place() -> None:

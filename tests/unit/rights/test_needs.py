@@ -148,9 +148,13 @@ def test_what_is_there_and_what_is_missing() -> None:
     [
         (Rule("User:shop", "Topic", "orders.events", "Read"), "too much"),
         (Rule("User:shop", "Topic", "orders.", "Write", "prefixed"), "too much"),
-        (Rule("User:shop", "Topic", "*", "All"), "too much"),
+        (Rule("User:shop", "Topic", "*", "All"), "further"),
         (Rule("User:shop", "Group", "orders.old", "Read"), "too much"),
-        (Rule("User:shop", "TransactionalId", "orders", "Write", "prefixed"), "too much"),
+        (Rule("User:shop", "TransactionalId", "orders", "Write", "prefixed"), "further"),
+        (Rule("User:shop", "Topic", "orders", "Read", "prefixed"), "further"),
+        (Rule("User:shop", "Topic", "orders.ev", "Read", "prefixed"), "too much"),
+        (Rule("User:shop", "Topic", "minuet.schemas", "Create"), "further"),
+        (Rule("User:shop", "Topic", "minuet.", "Read", "prefixed"), "further"),
         (Rule("User:shop", "Topic", "refunds.events", "Write"), "elsewhere"),
         (Rule("User:shop", "Topic", "order", "Write"), "elsewhere"),
         (Rule("User:shop", "Cluster", "kafka-cluster", "Alter"), "elsewhere"),
@@ -179,6 +183,18 @@ def test_a_denied_right_is_not_there_though_it_was_given(denial: Rule) -> None:
     rows = compared(LOG, denial)
     assert rows[LOG].state == "denied"
     assert denial not in rows
+
+
+def test_a_teams_one_rule_for_all_its_workflows_is_never_taken() -> None:
+    rule = Rule("User:shop", "Topic", "team-a.", "All", "prefixed")
+    assert compared(rule, spec=replace(SPEC, prefix="team-a."))[rule].state == "further"
+
+
+@pytest.mark.parametrize("name", ["deployer", "reader"])
+def test_a_step_that_is_called_as_a_role_is_a_step(name: str) -> None:
+    step = Unit(name, frozenset({name}), f"orders.{name}")
+    schemas = Right("Topic", "minuet.schemas", "Write")
+    assert schemas in needs(SPEC, step, [step])
 
 
 def test_what_another_right_of_the_same_principal_implies_is_not_asked_for() -> None:
