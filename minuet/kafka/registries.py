@@ -20,10 +20,12 @@ from minuet.errors import BrokerError, ContractError, RegistryAway, RegistryErro
 from minuet.evolution.levels import level_of
 from minuet.kafka.connection import Connection
 from minuet.kafka.registry import TopicRegistry
+from minuet.kafka.schema_reasons import Refused
 from minuet.kafka.schema_service import SchemaService
 from minuet.kafka.schema_texts import canonical, whole
 
 _AWAY_S = 5.0  # after which a registry that was away is asked again
+_KEEP_AGAIN_S = 30.0  # after which Kafka is written to again, when it did not take what was kept
 _UNKNOWN_S = 10.0  # after which it is asked again for an id that it did not have
 _ASKED_MOST = (
     10_000  # ids that are asked for, or were in vain: forged ones must not fill the memory
@@ -71,7 +73,7 @@ class ServiceRegistry:
         self._ids: dict[str, int] = {}
         self._schemas: dict[str, Schema] = {}
         self._missed: dict[_Miss, float] = {}  # when it was asked for in vain
-        self._keeps = True
+        self._keeps_from = 0.0  # when Kafka may be written to again
         self._away: RegistryAway | None = None
         self._since = 0.0
         self._lock = Lock()
@@ -105,15 +107,26 @@ class ServiceRegistry:
         try:
             self._refuse_away()
             number = self._told(schema)
-        except RegistryAway as away:
-            self._is_away(away)
-            kept = self._topic.id_at(self._settings.url, schema.fingerprint)
-            if kept is None:
-                message = f"{away}; it has never told the id of {schema.name} {schema.fingerprint}"
-                raise RegistryAway(message) from None
-            return kept
+        except Refused:
+            raise
+        except RegistryError as error:
+            return self._remembered(schema, error)
         self._keep(schema, number)
         return number
+
+    def _remembered(self, schema: Schema, error: RegistryError) -> int:
+        """The id that Kafka knows, for a registry that does not answer, or lets nobody ask."""
+        if isinstance(error, RegistryAway):
+            self._is_away(error)
+        kept = self._topic.id_at(self._settings.url, schema.fingerprint)
+        if kept is not None:
+            if not isinstance(error, RegistryAway):
+                _LOG.warning("%s; %s has the id that Kafka remembers", error, schema.name)
+            return kept
+        if not isinstance(error, RegistryAway):
+            raise error
+        message = f"{error}; it has never told the id of {schema.name} {schema.fingerprint}"
+        raise RegistryAway(message)
 
     def _told(self, schema: Schema) -> int:
         number = self._service.find(schema)
@@ -124,7 +137,7 @@ class ServiceRegistry:
                 f"{self._settings.name} does not have {schema.name} {schema.fingerprint}: "
                 "run `minuet schemas register`"
             )
-            raise RegistryError(message)
+            raise Refused(message)
         level = level_of(json.loads(schema.text))
         if self._service.level(schema.name) != level:
             self._service.set_level(schema.name, level)
@@ -132,12 +145,12 @@ class ServiceRegistry:
 
     def _keep(self, schema: Schema, number: int) -> None:
         """Write it down for those who start while the registry is away."""
-        if not self._keeps:
+        if monotonic() < self._keeps_from:
             return
         try:
             self._topic.keep(schema, self._settings.url, number)
         except BrokerError as error:
-            self._keeps = False
+            self._keeps_from = monotonic() + _KEEP_AGAIN_S
             _LOG.warning("what the registry says is not remembered in Kafka: %s", error)
 
     def _by_id(self, asked: _Miss) -> Schema | None:
@@ -222,4 +235,11 @@ class BackgroundRegistry(ServiceRegistry):
             self._answers[asked] = answer
             self._pending.discard(asked)
             if isinstance(answer, Schema):
-                self._keep(answer, asked.number)
+                self._keep_beside(answer, asked.number)
+
+    def _keep_beside(self, schema: Schema, number: int) -> None:
+        """Write it down; whatever goes wrong, the next question is answered."""
+        try:
+            self._keep(schema, number)
+        except Exception as error:  # the topic may be gone, or be none of ours
+            _LOG.warning("what the registry says is not remembered in Kafka: %s", error)

@@ -92,7 +92,10 @@ class TopicRegistry:
         if self.id_at(address, schema.fingerprint) == number:
             return
         with self._lock:
+            self._read()  # another process may have written ids since, which must stay
             known = self._ids.get(schema.fingerprint, {})
+            if known.get(address) == number:
+                return
             self._append(schema, {**known, address: number})
 
     def find(self, fingerprint: str, number: int = 0) -> Schema | None:

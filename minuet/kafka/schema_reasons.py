@@ -21,6 +21,10 @@ class NotFound(RegistryError):
     """It has no such schema, subject or version, or nothing is set."""
 
 
+class Refused(RegistryError):
+    """It says no to the schema itself: another try, or what is remembered, would not help."""
+
+
 def answered(error: SchemaRegistryError, settings: Registry, about: str) -> RegistryError:
     """The error of an answer to a question about something."""
     status, code, name = error.http_status_code, error.error_code, settings.name
@@ -33,7 +37,7 @@ def answered(error: SchemaRegistryError, settings: Registry, about: str) -> Regi
         return NotFound(f"{name}: {said}")
     if status == 404 or not code or code == -1:
         return no_registry(settings)
-    return RegistryError(f"{name} refuses {about}: {_JAVA.sub('', said)}")
+    return Refused(f"{name} refuses {about}: {_JAVA.sub('', said)}")
 
 
 def _login(status: int, settings: Registry) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from minuet.contracts.schema import Schema
-from minuet.errors import ContractError, RegistryError, UsageError
-from minuet.kafka.schema_reasons import NotFound, answered, no_registry, unanswered
+from minuet.errors import ContractError, UsageError
+from minuet.kafka.schema_reasons import NotFound, Refused, answered, no_registry, unanswered
 from minuet.kafka.schema_texts import Registered, canonical
 from minuet.settings.registry import Registry
 
@@ -66,7 +66,7 @@ class SchemaService:
                 schema.name, lambda c: c.register_schema(schema.name, _avro(schema.text))
             )
         except NotFound as error:
-            raise RegistryError(str(error)) from None
+            raise Refused(str(error)) from None
         return _number(found, self.settings)
 
     def by_id(self, number: int) -> Registered | None:
@@ -126,7 +126,7 @@ class SchemaService:
         try:
             self._ask(subject, lambda c: c.set_compatibility(subject, level))
         except NotFound as error:
-            raise RegistryError(str(error)) from None
+            raise Refused(str(error)) from None
 
     def _ask(self, about: str, call: Callable[[SchemaRegistryClient], T]) -> T:
         from confluent_kafka.schema_registry.common._httpx_compat import httpx

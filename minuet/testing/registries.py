@@ -25,7 +25,7 @@ def place(where: str, project: Path) -> Place:
 
     Args:
         where: `built-in`, `apicurio`, or the URL of one with Confluent's interface.
-        project: the folder whose settings say how to log in there.
+        project: the folder whose settings say how to log in, if that is the registry they name.
 
     Raises:
         UsageError: that is none of these, or a setting is wrong.
@@ -37,8 +37,12 @@ def place(where: str, project: Path) -> Place:
     if not where.startswith(("http://", "https://")):
         message = f"--registry {where}: write {BUILT}, {APICURIO} or http://HOST:PORT/PATH"
         raise UsageError(message)
-    found = read(project).settings.registry
-    return partial(_given, replace(found, url=where, register=True))
+    try:
+        found = read(project).settings.registry.at(where)
+    except ValueError as error:
+        message = f"--registry {where}: {error}"
+        raise UsageError(message) from None
+    return partial(_given, replace(found, register=True))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from threading import Thread
 from types import TracebackType
-from typing import Self
+from typing import Any, NoReturn, Self
 
 from minuet.contracts.codec import Codec
 from minuet.core.decide import decide
@@ -52,6 +52,9 @@ class Running:
         registry = registry_of(connection, workflow.spec.schema_topic)
         self._codec = Codec(workflow.models.values(), registry)
         self._publisher: Publisher | None = None
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._loop: Loop | None = None
 
     @property
     def name(self) -> str:
@@ -102,7 +105,12 @@ class Running:
         """
         loop, home = self._began.result()
         wanted = until.__name__ if until is not None else ""
-        waiting = asyncio.run_coroutine_threadsafe(_settled(loop, saga, wanted), home)
+        settled = _settled(loop, saga, wanted)
+        try:
+            waiting = asyncio.run_coroutine_threadsafe(settled, home)
+        except RuntimeError:  # its event loop is closed
+            settled.close()
+            self._say_why_it_ended()
         try:
             waiting.result(parse_ms(within) / 1_000)
         except TimeoutError:
@@ -111,15 +119,32 @@ class Running:
             message = f"{self.name}, after {within}: {standing.result(_LOOK_AT_S)}"
             raise TimeoutError(message) from None
         except CancelledError:
-            self._ended.result(_STOP_S)
-            message = f"the worker of {self.name} ended"
-            raise BrokerError(message) from None
+            self._say_why_it_ended()
         return self._story(loop, saga)
+
+    def _say_why_it_ended(self) -> NoReturn:
+        self._ended.result(_STOP_S)
+        message = f"the worker of {self.name} ended"
+        raise BrokerError(message) from None
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._began.result(_START_S)
+        try:
+            self._began.result(_START_S)
+        except BaseException:  # it must not go on: its topics are deleted
+            self._abandon()
+            raise
         return self
+
+    def _abandon(self) -> None:
+        """End a worker that is not ready."""
+        if self._home is not None and self._task is not None and self._thread.is_alive():
+            with suppress(RuntimeError, CancelledError, TimeoutError):  # it ends by itself
+                if self._loop is not None:
+                    asyncio.run_coroutine_threadsafe(self._loop.stop(), self._home).result(_STOP_S)
+                else:
+                    self._home.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(_STOP_S)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -127,8 +152,9 @@ class Running:
         if self._publisher is not None:
             self._publisher.close()
         loop, home = self._began.result()
-        with suppress(RuntimeError, CancelledError):  # it has ended by itself: `_ended` says why
-            asyncio.run_coroutine_threadsafe(loop.stop(), home).result(_STOP_S)
+        if self._thread.is_alive():  # else it has ended by itself: `_ended` says why
+            with suppress(RuntimeError, CancelledError):
+                asyncio.run_coroutine_threadsafe(loop.stop(), home).result(_STOP_S)
         self._thread.join(_STOP_S)
         if error is None:  # else the first error is the one to see
             self._ended.result(_STOP_S)
@@ -144,9 +170,11 @@ class Running:
             self._ended.set_result(None)
 
     async def _run(self) -> None:
+        self._home, self._task = asyncio.get_running_loop(), asyncio.current_task()
         watching: list[asyncio.Task[None]] = []
 
         def ready(loop: Loop) -> None:
+            self._loop = loop
             watching.append(asyncio.create_task(self._announce(loop)))
 
         assignment = Assignment(form="simulated")

@@ -12,7 +12,7 @@ from pydantic import create_model
 
 from minuet.contracts.codec import Codec
 from minuet.contracts.registry import Registry
-from minuet.contracts.schema import Schema, schema_of
+from minuet.contracts.schema import Schema, avro_schema, schema_of
 from minuet.errors import RegistryAway, RegistryError
 from minuet.event.model import Event
 from minuet.event.record import REASON, SCHEMA, Record
@@ -21,6 +21,7 @@ from minuet.kafka.following import follow
 from minuet.kafka.offsets import watermarks
 from minuet.kafka.reading import record_of
 from minuet.kafka.registries import registry_of
+from minuet.kafka.registry import TopicRegistry
 from minuet.kafka.schema_service import SchemaService
 from minuet.kafka.schema_texts import canonical
 from minuet.kafka.writer import Place, WriteError, Writer
@@ -100,6 +101,20 @@ def name_of(registry: str, number: int) -> str:
     found = SchemaService(Settings(registry)).by_id(number)
     assert found is not None
     return canonical(found.text).name
+
+
+def test_ids_that_another_process_wrote_meanwhile_stay(sent: Sent) -> None:
+    class Rare(Event):
+        rare_id: str
+
+    schema = avro_schema(Rare)
+    one, two = (TopicRegistry(sent.place, "minuet.schemas") for _ in range(2))
+    assert two.id_at("http://one", schema.fingerprint) is None
+    one.keep(schema, "http://one", 1)
+    two.keep(schema, "http://two", 2)
+    found = TopicRegistry(sent.place, "minuet.schemas")
+    ids = [found.id_at(f"http://{name}", schema.fingerprint) for name in ("one", "two")]
+    assert ids == [1, 2]
 
 
 def test_a_saga_runs_with_the_ids_of_the_registry_and_goes_on_while_it_is_gone(
