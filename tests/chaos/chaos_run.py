@@ -45,6 +45,7 @@ def kept(run: subprocess.Popen[str]) -> dict[str, Any]:
     out, errors = run.communicate(timeout=PATIENCE_S)
     assert out, errors
     found: dict[str, Any] = json.loads(out)
+    assert "ok" in found, (found, errors)
     assert (run.returncode, found["ok"], found["violations"]) == (0, True, []), errors
     assert found["lost"] == 0 < found["acked"]
     assert (

@@ -119,5 +119,6 @@ def interrupted(name: str) -> str:
 @pytest.mark.slow
 def test_ctrl_c_is_one_line_and_exit_130() -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        wrong = list(filter(None, pool.map(interrupted, sorted(SPEAK_TO_KAFKA))))
+        speak = sorted(SPEAK_TO_KAFKA - {"import"})  # `orders` imports nothing: it ends before
+        wrong = list(filter(None, pool.map(interrupted, speak)))
     assert wrong == []
