@@ -322,6 +322,19 @@ class OrdersRun:
             found.setdefault(order_id, {}).setdefault(effect, []).append(calls)
         return found
 
+    def ledger_is_free(self) -> bool:
+        """Whether nobody holds a lock on the ledger right now."""
+        connection = sqlite3.connect(self._ledger, timeout=0, isolation_level=None)
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            return False
+        else:
+            connection.execute("ROLLBACK")
+            return True
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Kill what still runs."""
         for worker in self.workers:

@@ -72,10 +72,16 @@ def test_a_worker_killed_amid_its_transactions_is_succeeded_and_all_is_well(
     assert doubles(run) == 0
 
 
-def put_to_sleep(worker: Worker) -> None:
-    worker.process.send_signal(signal.SIGSTOP)
-    _, status = os.waitpid(worker.process.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
+def put_to_sleep(run: OrdersRun, worker: Worker) -> None:
+    """Stop it, but not while it writes to the ledger: its lock would hold up everybody else."""
+    while True:
+        worker.process.send_signal(signal.SIGSTOP)
+        _, status = os.waitpid(worker.process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        if run.ledger_is_free():
+            return
+        worker.process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_what_a_sleeper_says_late_stands_on_the_log_only_without_transactions(
     with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, ORDERS, PER_S) as upstream:
         until("some have begun", lambda: observer.have_begun({"order-00300"}))
         await_many(observer)
-        put_to_sleep(sleeper)
+        put_to_sleep(run, sleeper)
         slept = now_ms()
         run.start(*options)
         until("others answer", lambda: observer.answered_since(slept, EVERY_PARTITION))
