@@ -27,6 +27,7 @@ from minuet.cli.letter_filters import (
 )
 from minuet.cli.plain import plain, short
 from minuet.cli.verify import progress_bar
+from minuet.contracts.codec import wire_id
 from minuet.errors import UsageError
 from minuet.event.record import SCHEMA_PREFIX
 from minuet.inspection.letters import Letter, chain, find
@@ -141,7 +142,7 @@ def _decoded(place: Connection, topic: str, letter: Letter) -> Decoded:
     if not letter.schema.startswith(SCHEMA_PREFIX):
         return Decoded(why="it names no schema")
     fingerprint = letter.schema.removeprefix(SCHEMA_PREFIX).decode(errors="replace")
-    schema = registry_of(place, topic).find(fingerprint)
+    schema = registry_of(place, topic).find(fingerprint, wire_id(letter.value or b""))
     if schema is None:
         return Decoded(why=f"nobody registered its schema {fingerprint}")
     return decode(schema.text, letter.value)

@@ -225,7 +225,7 @@ class FaustLog:
         try:
             found = await asyncio.to_thread(pick, self._connection, self._topic, places)
         except KafkaException as failure:
-            raise self._connection.error(failure) from failure
+            raise self._connection.error(failure, f"topic {self._topic}", "Read") from failure
         return {offset: raw(message) for (_, offset), message in found.items()}
 
     async def close(self) -> None:
