@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from threading import Event as Flag
 from threading import Condition, Lock, Thread
+from threading import Event as Flag
 from time import time
 from types import TracebackType
 from typing import NamedTuple, Self
