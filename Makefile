@@ -40,7 +40,7 @@ clean:  ## back to a fresh clone; stops the project's broker and forgets its dat
 lock:  ## the lock files anew, from pyproject.toml
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group check --constraint requirements.lock --output-file requirements-check.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group build --group workflows --constraint requirements.lock pyproject.toml --output-file requirements-image.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra registry --group build --group workflows --constraint requirements.lock pyproject.toml --output-file requirements-image.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group docs --constraint requirements.lock pyproject.toml --output-file requirements-docs.lock
 	for name in faust quix; do uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" bench/sidebyside/requirements-$$name.in --output-file bench/sidebyside/requirements-$$name.txt || exit; done
 

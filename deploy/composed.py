@@ -41,24 +41,21 @@ class Composed:
     Args:
         project: its name, which is in that of each container, network and volume.
         compose: how to call Compose; empty for what is there.
+        more: files beside docker-compose.yml.
 
     Raises:
         Failed: there is no Compose.
     """
 
-    def __init__(self, project: str, compose: str = "") -> None:
+    def __init__(self, project: str, compose: str = "", more: Sequence[str] = ()) -> None:
         command = shlex.split(compose) or compose_command()
         if not command:
             message = "there is no Docker Compose: install its plugin, or docker-compose"
             raise Failed(message)
         self._project = project
-        self._command = [*command, "--project-name", project]
-        self._command += [
-            "--project-directory",
-            str(ROOT),
-            "--file",
-            str(ROOT / "docker-compose.yml"),
-        ]
+        self._command = [*command, "--project-name", project, "--project-directory", str(ROOT)]
+        for file in ("docker-compose.yml", *more):
+            self._command += ["--file", str(ROOT / file)]
         names = ("KAFKA_PORT", "SHOP_PORT", "REGISTRY_PORT", "PROMETHEUS_PORT")
         self._ports = dict(zip(names, free_ports(len(names)), strict=True))
         self._environment = {**os.environ, "MINUET_IMAGE": IMAGE, "COMPOSE_PROFILES": ""}

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from minuet.core.plan import Plan
 from minuet.core.state import State
 from minuet.core.table import Table
+from minuet.engines.asking import high_of
 from minuet.engines.flow import Flow
 from minuet.engines.log import Log, Position, Unreadable
 from minuet.engines.partition import Partition
@@ -184,9 +185,9 @@ class Assignments:
 
     async def _refuse_another_log(self, part: Partition, known: int) -> None:
         """Stop where rows know more than the log has: its events would be taken for known ones."""
-        high = await self._log.high_watermark(part.number)  # it has gone on meanwhile, perhaps
+        high = await high_of(self._log, part, "rows")  # it has gone on meanwhile, perhaps
         spec = self._owner.plan.spec
-        if known > high:
+        if high is not None and known > high:
             message = (
                 f"{spec.table_topic} knows partition {part.number} of {spec.log_topic} up to "
                 f"offset {known - 1}, and the log ends at {high}: it was made anew, or lost what "

@@ -10,27 +10,22 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from confluent_kafka import KafkaException
-
-from minuet.engines.log import Append, Sink, Unreadable
+from minuet.engines.log import Append, Sink
 from minuet.engines.native_calls import CallReader
 from minuet.engines.native_member import LEAVE_S, Member
-from minuet.engines.native_reading import in_turn, nothing, stored_records, stored_rows
-from minuet.engines.native_records import raw
+from minuet.engines.native_reading import nothing
 from minuet.engines.native_transactions import Transactions
 from minuet.engines.native_writing import Writer
-from minuet.event.record import Record
+from minuet.engines.reads_beside import ReadsBeside
 from minuet.kafka.connection import Connection
-from minuet.kafka.picking import pick
 from minuet.settings.worker import Guarantee
 
-LOADING_MOST = 2  # partitions whose rows are read at once; more only takes more memory
 FLUSH_S = 10.0  # for what has been handed over when the log is closed
 GONE_S = 2.0  # for leaving a group whose broker does not answer; the session ends by itself
 LOOK_S = 0.005  # between two looks whether it is all acked
 
 
-class KafkaLog:
+class KafkaLog(ReadsBeside):
     """One member of a workflow's consumer group, and its producer.
 
     Args:
@@ -48,8 +43,7 @@ class KafkaLog:
         group: str, reads_from: str, client_id: str, place: str = "",
         guarantee: Guarantee = "at-least-once",
     ) -> None:  # fmt: skip
-        self._connection = connection
-        self._topic, self._table = topic, table
+        super().__init__(connection, topic, table)
         own = {"group.id": group, "client.id": client_id}
         own |= {"group.instance.id": place} if place else {}
         self._transactions = (
@@ -61,7 +55,6 @@ class KafkaLog:
         if self._transactions is not None:
             self._transactions.rejoin = self._member.rejoin
         self._calls = CallReader(connection)
-        self._loading = asyncio.Semaphore(LOADING_MOST)
 
     async def open(self, sink: Sink) -> None:
         """Join the group and begin to read."""
@@ -130,29 +123,9 @@ class KafkaLog:
         self, partition: int, start: int = 0, end: int | None = None
     ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
         """Read stored rows in chunks, with a consumer of its own."""
-        place = (self._table, partition)
         if self._transactions is not None and self._transactions.knows(partition, start, end):
             return nothing()  # a gap between own rows is the end of an own transaction
-        return in_turn(self._loading, stored_rows(self._connection, place, start, end))
-
-    def history(
-        self, partition: int, start: int, end: int
-    ) -> AsyncIterator[Sequence[Record | Unreadable]]:
-        """Read the log in chunks, with a consumer of its own."""
-        return stored_records(self._connection, (self._topic, partition), start, end)
-
-    async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
-        """Read single records of the log, with a consumer of its own.
-
-        Raises:
-            BrokerError: the broker does not say.
-        """
-        places = [(partition, offset) for offset in offsets]
-        try:
-            found = await asyncio.to_thread(pick, self._connection, self._topic, places)
-        except KafkaException as failure:
-            raise self._connection.error(failure, f"topic {self._topic}", "Read") from failure
-        return {offset: raw(message) for (_, offset), message in found.items()}
+        return super().rows(partition, start, end)
 
     async def close(self) -> None:
         """Flush, leave the group, end the threads.

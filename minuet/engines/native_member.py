@@ -30,7 +30,7 @@ from minuet.engines.silence import Silence
 from minuet.errors import BrokerError
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.groups import is_listed
-from minuet.kafka.patience import patiently
+from minuet.kafka.patience import AWAY_S, patiently
 
 T = TypeVar("T")
 
@@ -221,7 +221,9 @@ class Member:
             if self._holding is not None:
                 self._holding.heed(consumer)
                 self._holding.take_over(consumer, [p.partition for p in partitions])
-            positions = patiently(lambda: self._standing(consumer, partitions))
+            positions = patiently(
+                lambda: self._standing(consumer, partitions), AWAY_S, self._ends.is_set
+            )
         except (KafkaException, BrokerError) as failure:
             self._failure = failure  # out of a callback it would come as what none can catch
             return

@@ -20,12 +20,12 @@ from minuet.engines.native_records import by_partition, lasts
 from minuet.errors import BrokerError
 from minuet.event.record import Record
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.patience import patiently
+from minuet.kafka.patience import AWAY_S, patiently
 from minuet.kafka.reading import is_of_group
 
 T = TypeVar("T")
 
-STALLED_S = 30.0  # without any row: a broker that went away, or an open transaction
+STALLED_S = AWAY_S  # without any row: a broker that went away, or an open transaction
 ROWS_BATCH = 2_000
 _ROWS = {"enable.partition.eof": True, "queued.max.messages.kbytes": 2_048}  # a restore of many
 
@@ -96,7 +96,7 @@ async def _stored(
     partition = TopicPartition(*place)
     try:
         low, high = await asyncio.to_thread(
-            patiently, lambda: consumer.get_watermark_offsets(partition, timeout=REACH_S)
+            patiently, lambda: consumer.get_watermark_offsets(partition, timeout=REACH_S), AWAY_S
         )
         end = high if end is None else end
         if end <= max(low, start):

@@ -7,7 +7,6 @@ so that an `unless` which stands in the log always wins (rule 9).
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -15,15 +14,11 @@ from minuet.core.due import FOREVER, deadlines, next_timer
 from minuet.core.outcomes import comes_too_early
 from minuet.core.plan import Plan
 from minuet.core.state import State
+from minuet.engines.asking import high_of
 from minuet.engines.log import Log
 from minuet.engines.log_time import LogTime
 from minuet.engines.partition import Partition
-from minuet.errors import BrokerError
 from minuet.event.record import Record
-
-ASK_AGAIN_S = 1.0  # after a broker did not say how far its log goes
-
-_LOG = logging.getLogger("minuet.worker")
 
 
 class Actor(Protocol):
@@ -130,13 +125,9 @@ class Timers:
             while part.overdue and part.live:
                 keys, part.overdue = part.overdue, {}
                 taken = self._clock()
-                try:
-                    high = await self._log.high_watermark(part.number)
-                except BrokerError as failure:
-                    _LOG.warning("deadlines of partition %s wait: %s", part.number, failure)
-                    part.overdue |= keys
-                    await asyncio.sleep(ASK_AGAIN_S)
-                    continue
+                high = await high_of(self._log, part, "deadlines")
+                if high is None:
+                    break
                 await part.until(high)
                 part.read_through = min(taken, self._clock())  # that may have been set right
                 for key in keys:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.patience import patiently, refuse_untold
+from minuet.kafka.patience import AWAY_S, patiently, refuse_untold
 from minuet.kafka.raw import Raw, raw_of
 from minuet.kafka.reasons import describe, lasts
 
@@ -97,7 +97,7 @@ class Member:
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         try:
-            known = patiently(lambda: _committed(consumer, places))
+            known = patiently(lambda: _committed(consumer, places), AWAY_S)
         except KafkaException as failure:
             raise self._connection.error(failure, f"group {self._group}") from failure
         consumer.assign([self._start(consumer, place) for place in known])
@@ -106,7 +106,9 @@ class Member:
     def _start(self, consumer: Consumer, place: TopicPartition) -> TopicPartition:
         topic, number = place.topic, place.partition
         try:
-            low, high = patiently(lambda: consumer.get_watermark_offsets(place, timeout=REACH_S))
+            low, high = patiently(
+                lambda: consumer.get_watermark_offsets(place, timeout=REACH_S), AWAY_S
+            )
         except KafkaException as failure:
             raise self._connection.error(failure, f"topic {topic}", "Describe") from failure
         at = place.offset if place.offset >= 0 else low

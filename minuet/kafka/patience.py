@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 T = TypeVar("T")
 
 PATIENCE_S = 15.0
+AWAY_S = 60.0  # for a worker, whose broker may just be started again
 FORBIDDEN = frozenset(  # to ask again changes nothing: somebody must give the right
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -20,20 +21,27 @@ FORBIDDEN = frozenset(  # to ask again changes nothing: somebody must give the r
 )
 
 
-def patiently(ask: Callable[[], T]) -> T:
+def patiently(
+    ask: Callable[[], T], patience_s: float = PATIENCE_S, ends: Callable[[], bool] = lambda: False
+) -> T:
     """Ask again and again for a while.
+
+    Args:
+        ask: for something.
+        patience_s: for how long.
+        ends: whether nobody waits for the answer any more.
 
     Raises:
         KafkaException: there was no answer in all that time, or a right is missing.
     """
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s
     while True:
         try:
             return ask()
         except KafkaException as failure:
             if failure.args[0].code() in FORBIDDEN:
                 raise
-            if time.monotonic() > until:
+            if time.monotonic() > until or ends():
                 raise
             time.sleep(0.1)
 

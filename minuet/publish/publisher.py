@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
+from threading import Condition, Lock, Thread
 from threading import Event as Flag
-from threading import Lock, Thread
 from time import time
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -80,6 +80,8 @@ class Publisher:
         self._place = (workflow, key, models, source)
         self._contents: dict[str, bytes] = {}
         self._lock = Lock()
+        self._left = 0  # sent, and neither acknowledged nor failed
+        self._fewer_left = Condition()
         self._unseen: list[BrokerError] = []  # failures of `send` that no `flush` has raised yet
         self._stop = Flag()
         self._envelope: Envelope | None = None
@@ -173,7 +175,9 @@ class Publisher:
         Raises:
             BrokerError: something was not; the message says how many and the first reason.
         """
-        self._ready()[1].flush()  # ends: each event is acknowledged, or fails by its timeout
+        self._ready()
+        with self._fewer_left:  # ends: each event is acknowledged, or fails by its timeout
+            self._fewer_left.wait_for(lambda: not self._left)
         failed, self._unseen = self._unseen, []
         if failed:
             message = f"{len(failed)} events were not acknowledged; the first: {failed[0]}"
@@ -208,9 +212,22 @@ class Publisher:
                 future.set_exception(result)
             else:
                 future.set_result(Published(sealed.id, *result))
+            self._count(-1)
 
-        self._ready()[1].append(sealed.key, sealed.value, sealed.headers, done)
+        writer = self._ready()[1]
+        self._count(1)
+        try:
+            writer.append(sealed.key, sealed.value, sealed.headers, done)
+        except BaseException:
+            self._count(-1)
+            raise
         return future
+
+    def _count(self, more: int) -> None:
+        with self._fewer_left:
+            self._left += more
+            if not self._left:
+                self._fewer_left.notify_all()
 
     def _ready(self) -> tuple[Envelope, Writer]:
         if self._envelope is None or self._writer is None:

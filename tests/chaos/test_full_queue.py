@@ -43,8 +43,9 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 @pytest.fixture
 def run(broker: Broker, tmp_path: Path) -> Iterator[OrdersRun]:
     with orders_run(tmp_path, broker.running() or "") as run:
-        with (tmp_path / "pyproject.toml").open("a", encoding="utf-8") as file:
-            file.write(KAFKA)
+        project = tmp_path / "pyproject.toml"
+        text = project.read_text(encoding="utf-8").replace("unhurried:orders", "unhurried:slow")
+        project.write_text(text + KAFKA, encoding="utf-8")
         yield run
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import socket
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ from tests.integration.parcels import Parcels, parcel
 pytestmark = pytest.mark.kafka
 
 LOG_APPEND_TIME = 2
+A_BEAT_S = 0.1
 
 
 class ParcelSent(Event):
@@ -201,6 +203,18 @@ def test_a_publisher_returns_when_the_event_stands_on_the_log(parcels: Parcels) 
     assert messages[first.partition, first.offset][record.ID] == b"up-1"
     assert messages[first.partition, first.offset][record.TRACEPARENT] == b"00-ab-cd-01"
     assert {(f.result().partition, f.result().offset) for f in futures} < messages.keys()
+
+
+def test_a_flush_waits_for_acknowledgements_and_for_nothing_else(parcels: Parcels) -> None:
+    took = []
+    with Publisher(parcels.name, "parcel_id", ParcelSent, bootstrap=parcels.bootstrap) as publisher:
+        for number in range(20):
+            began = time.monotonic()
+            future = publisher.send(sent(number))
+            publisher.flush()
+            took.append(time.monotonic() - began)
+            assert future.done()
+    assert min(took) < A_BEAT_S / 2, took  # the thread that serves looks up once in so long
 
 
 def test_the_same_id_with_other_content_is_refused(parcels: Parcels) -> None:

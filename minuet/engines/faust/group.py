@@ -28,7 +28,7 @@ from minuet.engines.silence import Silence
 from minuet.errors import BrokerError
 from minuet.kafka.connection import Connection
 from minuet.kafka.groups import is_listed
-from minuet.kafka.patience import patiently
+from minuet.kafka.patience import AWAY_S, patiently
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ class Group:
             KafkaException: there is no answer, or a refusal.
         """
         places = [TopicPartition(self._topic, number) for number in numbers]
-        positions = await asyncio.to_thread(patiently, lambda: self._standing(places))
+        positions = await asyncio.to_thread(patiently, lambda: self._standing(places), AWAY_S)
         self._wanted.clear()
         await self._store({number: at.start for number, at in positions.items()})
         return positions

@@ -7,7 +7,7 @@ acknowledgement is off: what is committed, and when, the loop says. Written is a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -17,23 +17,20 @@ from faust.types import TP
 
 from minuet.engines.faust.group import Group
 from minuet.engines.faust.reading import Reader
-from minuet.engines.log import Append, Sink, Unreadable
+from minuet.engines.log import Append, Sink
 from minuet.engines.native_calls import CallReader
-from minuet.engines.native_reading import in_turn, stored_records, stored_rows
-from minuet.engines.native_records import raw
+from minuet.engines.native_member import REVOKE_S
 from minuet.engines.native_writing import Writer
-from minuet.event.record import Record
+from minuet.engines.reads_beside import ReadsBeside
 from minuet.kafka.connection import Connection
-from minuet.kafka.picking import pick
 
-LOADING_MOST = 2  # partitions whose rows are read at once
 FLUSH_S = 10.0  # for what has been handed over when the log is closed
-REVOKE_S = 20.0  # for the last checkpoint of partitions that are given back
 LOOK_S = 0.005
 
 
-class FaustLog:
-    """What an app reads and writes of a workflow.
+class FaustLog(ReadsBeside):
+    """What an app reads and writes of a workflow; rows are read beside Faust, whose own recovery
+    knows no offsets of theirs.
 
     Args:
         app: not started yet.
@@ -50,16 +47,14 @@ class FaustLog:
         self, app: faust.App, connection: Connection, topic: str, table: str, *,
         reads_from: str, runs: bool = False,
     ) -> None:  # fmt: skip
+        super().__init__(connection, topic, table)
         self._app = app
-        self._connection = connection
-        self._topic, self._table = topic, table
         self._runs = runs
         self._sink: Sink | None = None
         self._group = Group(app, connection, topic, reads_from)
         self._reader = Reader(connection, topic)
         self._calls = CallReader(connection)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loading = asyncio.Semaphore(LOADING_MOST)
         self._declare()
 
     def _declare(self) -> None:
@@ -201,32 +196,6 @@ class FaustLog:
     def was_silent(self) -> bool:
         """Whether this process stood still for too long, and the group was not asked since."""
         return self._group.silence.lasts
-
-    def rows(
-        self, partition: int, start: int = 0, end: int | None = None
-    ) -> AsyncIterator[Sequence[tuple[bytes, bytes | None, int]]]:
-        """Read stored rows in chunks, beside Faust, whose recovery knows no offsets of theirs."""
-        place = (self._table, partition)
-        return in_turn(self._loading, stored_rows(self._connection, place, start, end))
-
-    def history(
-        self, partition: int, start: int, end: int
-    ) -> AsyncIterator[Sequence[Record | Unreadable]]:
-        """Read the log in chunks, beside Faust."""
-        return stored_records(self._connection, (self._topic, partition), start, end)
-
-    async def records(self, partition: int, offsets: Sequence[int]) -> Mapping[int, Unreadable]:
-        """Read single records of the log, beside Faust.
-
-        Raises:
-            BrokerError: the broker does not say.
-        """
-        places = [(partition, offset) for offset in offsets]
-        try:
-            found = await asyncio.to_thread(pick, self._connection, self._topic, places)
-        except KafkaException as failure:
-            raise self._connection.error(failure, f"topic {self._topic}", "Read") from failure
-        return {offset: raw(message) for (_, offset), message in found.items()}
 
     async def close(self) -> None:
         """Flush; where this log runs the app, leave the group with it."""

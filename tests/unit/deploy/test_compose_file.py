@@ -18,11 +18,13 @@ from typer.main import get_command
 from deploy.compose_check import SERVICES, UNITS
 from deploy.composed import BASE
 from minuet.cli import main
+from minuet.settings.reading import read
 from minuet.spec import project
 from tests.installed import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 PROMETHEUS = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+ADDRESS = "MINUET_REGISTRY__URL"
 PINNED = re.compile(r"^([\w.-]+==\S+)", re.MULTILINE)
 
 
@@ -44,13 +46,30 @@ def commands() -> Iterator[tuple[str, list[str]]]:
                 yield name, shlex.split(command)[1:]
 
 
-@pytest.mark.parametrize(("name", "words"), [*commands()])
-def test_each_container_runs_a_command_that_exists(name: str, words: list[str]) -> None:
+def parse(words: list[str]) -> None:
+    """Parse a command of Minuet; raises on what is unknown or lacking."""
     command: Any = get_command(main.build())
     while hasattr(command, "commands") and words and words[0] in command.commands:
         command = command.commands[words.pop(0)]
     if words != ["--help"]:
         command.make_context("minuet", words)
+
+
+@pytest.mark.parametrize(("name", "words"), [*commands()])
+def test_each_container_runs_a_command_that_exists(name: str, words: list[str]) -> None:
+    parse(words)
+
+
+def test_with_a_registry_all_who_read_or_write_events_are_told_of_it() -> None:
+    overlay = yaml.safe_load((ROOT / "docker-compose.registry.yml").read_text("utf-8"))["services"]
+    told = {name for name, of in overlay.items() if ADDRESS in of.get("environment", {})}
+    assert told == {name for name, _ in commands()} - {"shop"}
+    (command,) = overlay["topics"]["command"]
+    before, _, registers = command.rpartition(" && ")
+    assert [before] == service("topics")["command"]
+    parse(shlex.split(registers)[1:])
+    settings = read(environ={ADDRESS: overlay["topics"]["environment"][ADDRESS]}).settings
+    assert settings.registry.url.startswith("http://registry:8080/")
 
 
 def test_every_step_has_one_service_and_so_has_the_coordinator() -> None:
@@ -61,7 +80,7 @@ def test_every_step_has_one_service_and_so_has_the_coordinator() -> None:
 
 def test_the_check_kills_every_service_that_goes_on() -> None:
     goes_on = {name for name, told in COMPOSE["services"].items() if "restart" in told}
-    assert goes_on - {"prometheus", "registry"} == set(SERVICES)
+    assert goes_on - {"prometheus"} == set(SERVICES)
 
 
 def test_every_service_that_goes_on_has_a_health_check() -> None:
@@ -106,7 +125,8 @@ def test_the_image_has_what_the_lock_has_and_not_the_embedded_broker() -> None:
 
 def test_the_image_has_whatever_minuet_needs() -> None:
     table = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    needed = {re.split(r"[<>=!\[ ]", each)[0] for each in table["dependencies"]}
+    wanted = [*table["dependencies"], *table["optional-dependencies"]["registry"]]
+    needed = {re.split(r"[<>=!\[ ]", each)[0] for each in wanted}
     locked = (ROOT / "requirements-image.lock").read_text("utf-8")
     assert needed <= {each.partition("==")[0] for each in PINNED.findall(locked)}
 
