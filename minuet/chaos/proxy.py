@@ -10,6 +10,7 @@ import asyncio
 import struct
 import threading
 from contextlib import suppress
+from typing import Self
 
 from minuet.dev.network import HOST
 
@@ -34,6 +35,8 @@ class Proxy:
         cuts: how many have been.
     """
 
+    watches = PRODUCE  # the api key of the requests whose answers are looked at
+
     def __init__(self, port: int, broker: int) -> None:
         self.port = port
         self.cutting = False
@@ -45,7 +48,7 @@ class Proxy:
         self._error: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="minuet-proxy", daemon=True)
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._known.wait()
         if self._error is not None:
@@ -102,12 +105,12 @@ class Proxy:
     async def _requests(
         self, client: asyncio.StreamReader, broker: asyncio.StreamWriter, asked: set[int]
     ) -> None:
-        """Pass on requests, and note which of them are to append."""
+        """Pass on requests, and note whose answers are looked at."""
         with suppress(*_GONE):
             while True:
                 frame = await _frame(client)
                 api, _, number = _REQUEST.unpack_from(frame, _LENGTH.size)
-                if api == PRODUCE:
+                if api == self.watches:
                     asked.add(number)
                 broker.write(frame)
                 await broker.drain()
@@ -120,13 +123,19 @@ class Proxy:
             while True:
                 frame = await _frame(broker)
                 [number] = _RESPONSE.unpack_from(frame, _LENGTH.size)
-                if number in asked:
-                    asked.remove(number)
-                    if self.cutting:
-                        self.cuts += 1
-                        return
-                client.write(frame)
+                heard = self._answered(frame) if number in asked else frame
+                asked.discard(number)
+                if heard is None:
+                    return
+                client.write(heard)
                 await client.drain()
+
+    def _answered(self, frame: bytes) -> bytes | None:
+        """What a client hears for this answer, from its length on; None cuts its connection."""
+        if not self.cutting:
+            return frame
+        self.cuts += 1
+        return None
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:

@@ -52,11 +52,14 @@ def _those(admin: AdminClient, wanted: Callable[[str], bool]) -> list[str]:
     return [group.group_id for group in listed if wanted(group.group_id)]
 
 
-def is_listed(connection: Connection, group: str, member: str) -> bool:
-    """Ask a group's coordinator whether it has this member.
+def is_listed(connection: Connection, group: str, member: str, place: str = "") -> bool:
+    """Ask a group's coordinator whether it has this member, by its name or else by its place.
 
     Raises:
         BrokerError: it does not say.
     """
     [found] = described(connection, [group])
-    return any(each.member_id == member for each in found.members)
+    return any(
+        each.member_id == member or (place and each.group_instance_id == place)
+        for each in found.members
+    )
