@@ -35,7 +35,8 @@ def test_what_is_asked_is_answered_by_whoever_holds_the_consumer() -> None:
 
 def test_what_fails_there_is_raised_here_and_the_next_one_is_done() -> None:
     async def main() -> None:
-        errands, done = Errands(), []
+        errands = Errands()
+        done: list[object] = []
 
         def fail(_: Consumer) -> None:
             message = "no such partition"
