@@ -10,9 +10,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from confluent_kafka import (
     Consumer,
@@ -21,6 +20,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 
+from minuet.engines.errands import Errands
+from minuet.engines.holding import Holding
 from minuet.engines.log import Position, Sink
 from minuet.engines.native_positions import standing, standing_with_open
 from minuet.engines.native_reading import Lead
@@ -32,8 +33,6 @@ from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.groups import is_listed
 from minuet.kafka.outside import Outside
 from minuet.kafka.patience import AWAY_S, patiently
-
-T = TypeVar("T")
 
 _LOG = logging.getLogger("minuet.worker")
 
@@ -57,26 +56,6 @@ _CONSUMER = {
     "topic.metadata.refresh.interval.ms": 10_000,  # so soon a log that was deleted is noticed
     "socket.nagle.disable": True,
 }
-
-
-class Holding(Protocol):
-    """Who holds something for each partition; it is told on the reading thread, and may wait."""
-
-    def heed(self, consumer: Consumer) -> None:
-        """The group may have a new generation."""
-
-    def take_over(self, consumer: Consumer, numbers: Sequence[int]) -> None:
-        """Partitions come; where they stand is read after this.
-
-        Raises:
-            BrokerError: they cannot be held.
-        """
-
-    def give_back(self, numbers: Sequence[int]) -> None:
-        """Partitions go; somebody else has them after this."""
-
-    def lose(self, numbers: Sequence[int]) -> None:
-        """Partitions are gone."""
 
 
 class Member:
@@ -103,7 +82,7 @@ class Member:
         self._outside = Outside(connection, self._group, own.get("group.instance.id", ""))
         settings = {**_CONSUMER, **own, "on_commit": self._on_commit}
         self._consumer: Consumer = connection.member(self._refusals.heard, settings)
-        self._commands: deque[Callable[[Consumer], None]] = deque()
+        self._errands = Errands()
         self._lead = Lead()
         self.silence = Silence(SESSION_S)
         self._ends = threading.Event()
@@ -135,7 +114,7 @@ class Member:
         try:
             while not self._ends.is_set():
                 self._read()
-            self._obey()
+            self._errands.run(self._consumer)
         except KafkaException as failure:
             if not self._ends.is_set():
                 error = self._error(failure.args[0], self._reads_from, "Describe")
@@ -147,7 +126,7 @@ class Member:
 
     def _read(self) -> None:
         self.silence.turn()
-        self._obey()
+        self._errands.run(self._consumer)
         held_back = self._held_back()
         messages = [first] if (first := self._consumer.poll(POLL_S)) is not None else []
         if self._failure is not None:
@@ -172,7 +151,7 @@ class Member:
         while (far := self._lead.is_far()) and time.monotonic() < until:
             if self._ends.wait(SLICE_S):
                 break
-            self._obey()
+            self._errands.run(self._consumer)
         return far
 
     def _leave(self) -> None:
@@ -208,10 +187,6 @@ class Member:
             self._sink.read(partition, read.records)
         if read.end >= 0:
             self._sink.reached(partition, read.end)
-
-    def _obey(self) -> None:
-        while self._commands:
-            self._commands.popleft()(self._consumer)
 
     def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
         if not self._loop.is_closed():  # else nobody hears any more: the thread outlived it
@@ -253,7 +228,7 @@ class Member:
             self._tell(self._sink.lost, numbers)
         if self._holding is not None:
             self._holding.give_back(numbers)
-        self._obey()
+        self._errands.run(self._consumer)
         consumer.incremental_unassign(partitions)
 
     async def _give_back(self, numbers: list[int]) -> None:
@@ -284,7 +259,7 @@ class Member:
             except KafkaException:
                 self._tell(self._sink.uncommitted, list(offsets))
 
-        self._commands.append(store)
+        self._errands.add(store)
 
     def rejoin(self, partition: int) -> None:
         """Have the group say anew who has what, if this is still ours for all we know."""
@@ -294,17 +269,17 @@ class Member:
                 self._give_up()
                 self._subscribe(consumer)
 
-        self._commands.append(again)
+        self._errands.add(again)
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch no more of these for now."""
         places = [TopicPartition(self._topic, number) for number in partitions]
-        self._commands.append(lambda consumer: _quietly_pause(consumer.pause, places))
+        self._errands.add(lambda consumer: _quietly_pause(consumer.pause, places))
 
     def resume(self, partitions: Iterable[int]) -> None:
         """Fetch these (again)."""
         places = [TopicPartition(self._topic, number) for number in partitions]
-        self._commands.append(lambda consumer: _quietly_pause(consumer.resume, places))
+        self._errands.add(lambda consumer: _quietly_pause(consumer.resume, places))
 
     async def high_watermark(self, partition: int) -> int:
         """Ask the broker for the log's high watermark.
@@ -313,19 +288,14 @@ class Member:
             BrokerError: it does not say.
         """
         place = TopicPartition(self._topic, partition)
-        answer: asyncio.Future[int] = self._loop.create_future()
-
-        def ask(consumer: Consumer) -> None:
-            try:
-                _, high = consumer.get_watermark_offsets(place, timeout=REACH_S)
-            except KafkaException as failure:
-                about = f"topic {self._topic}"
-                self._tell(answer.set_exception, self._connection.error(failure, about, "Describe"))
-            else:
-                self._tell(answer.set_result, high)
-
-        self._commands.append(ask)
-        return await asyncio.shield(answer)
+        try:
+            _, high = await self._errands.ask(
+                lambda consumer: consumer.get_watermark_offsets(place, timeout=REACH_S)
+            )
+        except KafkaException as failure:
+            about = f"topic {self._topic}"
+            raise self._connection.error(failure, about, "Describe") from failure
+        return high
 
     async def is_member(self) -> bool:
         """Ask the group's coordinator whether it still has this member.
@@ -333,13 +303,9 @@ class Member:
         Raises:
             BrokerError: it does not say.
         """
-        answer: asyncio.Future[tuple[str, int]] = self._loop.create_future()
-
-        def look(consumer: Consumer) -> None:
-            self._tell(_answer, answer, (consumer.memberid() or "", self.silence.turn()))
-
-        self._commands.append(look)
-        name, silences = await answer  # first: who is lost and joins anew has another name
+        name, silences = await self._errands.ask(
+            lambda consumer: (consumer.memberid() or "", self.silence.turn())
+        )  # first: who is lost and joins anew has another name
         there = await asyncio.to_thread(is_listed, self._connection, self._group, name)
         if there:
             self.silence.over(silences)
@@ -347,24 +313,13 @@ class Member:
 
     async def known_highs(self, partitions: Iterable[int]) -> dict[int, int]:
         """Return the log's high watermarks as the last fetches told them; asks nobody."""
-        answer: asyncio.Future[dict[int, int]] = self._loop.create_future()
         places = [TopicPartition(self._topic, number) for number in partitions]
 
-        def look(consumer: Consumer) -> None:
-            found = {}
-            for place in places:
-                known = consumer.get_watermark_offsets(place, cached=True)
-                if known is not None and known[1] >= 0:
-                    found[place.partition] = known[1]
-            self._tell(_answer, answer, found)
+        def look(consumer: Consumer) -> dict[int, int]:
+            asked = ((p.partition, consumer.get_watermark_offsets(p, cached=True)) for p in places)
+            return {number: known[1] for number, known in asked if known and known[1] >= 0}
 
-        self._commands.append(look)
-        return await answer
-
-
-def _answer(answer: asyncio.Future[T], found: T) -> None:
-    if not answer.done():
-        answer.set_result(found)
+        return await self._errands.ask(look)
 
 
 def _quietly_pause(change: Callable[..., object], places: list[TopicPartition]) -> None:

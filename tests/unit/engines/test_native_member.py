@@ -92,7 +92,7 @@ def test_a_loop_that_is_far_behind_gets_one_record_a_poll_until_it_has_caught_up
 def test_what_is_asked_of_the_consumer_is_done_while_the_loop_is_behind(member: Member) -> None:
     done: list[object] = []
     member._lead.handed_over(AHEAD_MOST + 1, 0)
-    member._commands.append(done.append)
+    member._errands.add(done.append)
     member._read()
     assert done == [member._consumer]
 
@@ -121,7 +121,7 @@ def test_a_position_that_cannot_be_handed_over_is_told(member: Member, loop: Loo
 
     member._consumer = cast(Any, SimpleNamespace(commit=commit))
     member.commit({0: 7})
-    member._obey()
+    member._errands.run(member._consumer)
     for tell in loop.asked:
         tell()
     assert told == [[0]]
