@@ -23,7 +23,7 @@ AGAIN_S = 5.0  # after it said no
 TIMES = 3  # that it must say no, with nothing else in between: to join may take some seconds
 
 
-class Outside:
+class Membership:
     """Watches one member of a group; it is looked at by the thread that polls.
 
     Args:
