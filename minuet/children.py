@@ -16,6 +16,9 @@ from minuet.errors import MinuetError
 
 Line = dict[str, Any]
 
+# Exit codes of a child that Kafka does not let work, before it was ready and afterwards.
+NOT_LET_IN, NOT_LET_ON = 74, 75
+
 _START_S = 60.0  # three seconds on a quiet machine
 _STOP_S = 20.0
 _LOOK_S = 0.05

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 
-from minuet.children import Children
+from minuet.children import NOT_LET_IN, NOT_LET_ON, Children
 
 STORM = (1, 4, 2, 6)  # workers, one number after the other
-_NO_KAFKA = 1  # the exit code of a worker that is started while Kafka is down
+# Exit codes of a worker that Kafka left alone; 1 is its supervisor's, which has given up.
+_NO_KAFKA = (1, NOT_LET_IN, NOT_LET_ON)
 
 
 class Crew:
@@ -102,7 +103,7 @@ class Crew:
         for name, code in self._children.ended().items():
             is_worker = name in self._names or name in self._extras
             was_killed = code == -signal.SIGKILL and not self._supervised
-            if not is_worker or not (was_killed or (kafka_was_hit and code == _NO_KAFKA)):
+            if not is_worker or not (was_killed or (kafka_was_hit and code in _NO_KAFKA)):
                 self._children.check()  # nobody killed it: the run is not what it says it is
             if name in self._extras:
                 self._retire(name)

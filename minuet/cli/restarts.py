@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from minuet.children import NOT_LET_IN, NOT_LET_ON
+
 FIRST_S = 0.5
 LIVED_S = 10.0  # what lived so long is started again at once if its death is explained
 MOST_S = 30.0
@@ -11,9 +13,6 @@ EXPLAINED_MOST_S = 1.0  # the breaker needs the next death to know more
 DEATHS_MOST = 5
 WITHIN_S = 120.0
 WRONG_SETTING = 2  # the exit code of what no restart can mend
-# Exit codes of a child that Kafka does not let work, before it was ready and afterwards: what
-# worked once waits for as long as it takes until somebody has mended it.
-NOT_LET_IN, NOT_LET_ON = 74, 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Restarts:
             return GiveUp("something is set wrong, and starting it again would not mend that")
         self.row = self.row + 1 if lived_s < WITHIN_S else 1
         self.worked.once = self.worked.once or code == NOT_LET_ON
-        if self.worked.once and code in (NOT_LET_IN, NOT_LET_ON):
+        if self.worked.once and code in (NOT_LET_IN, NOT_LET_ON):  # until somebody has mended it
             return min(FIRST_S * 2.0 ** min(self.row - 1, 10), MOST_S)
         if explained:
             if lived_s >= LIVED_S:  # starts are no load then, and its partitions wait

@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from minuet.children import NOT_LET_IN
 from minuet.cli.arguments import GuaranteeName, WorkflowArgument, offer_units
 from minuet.cli.common import (
     BootstrapOption,
@@ -25,7 +26,6 @@ from minuet.cli.common import (
 )
 from minuet.cli.logs import LogFormat, set_up
 from minuet.cli.processes import leave_with
-from minuet.cli.restarts import NOT_LET_IN
 from minuet.cli.worker_many import run_many
 from minuet.cli.worker_one import Wish, not_let, run_one
 from minuet.cli.worker_shadow import Served

@@ -14,8 +14,8 @@ from typing import Any
 
 import typer
 
+from minuet.children import NOT_LET_IN, NOT_LET_ON
 from minuet.cli.processes import leave_with
-from minuet.cli.restarts import NOT_LET_IN, NOT_LET_ON
 from minuet.engines.loop import Loop
 from minuet.engines.units import Units
 from minuet.engines.worker import Assignment, part_of, run

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer
 
@@ -33,22 +33,21 @@ class Errands:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
 
-        def done(found: T | None, failure: Exception | None) -> None:
-            if answer.done():  # who asked was cancelled
-                return
-            if failure is not None:
-                answer.set_exception(failure)
-            else:
-                answer.set_result(found)  # type: ignore[arg-type]  # it is one, where nothing failed
+        def settle(how: Callable[[Any], None], what: object) -> None:
+            if not answer.done():  # else who asked was cancelled
+                how(what)
+
+        def tell(how: Callable[[Any], None], what: object) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody hears any more
+                loop.call_soon_threadsafe(settle, how, what)
 
         def errand(consumer: Consumer) -> None:
-            found, failure = None, None
             try:
                 found = question(consumer)
-            except Exception as error:  # for who asked
-                failure = error
-            with suppress(RuntimeError):  # the loop is closed: nobody hears any more
-                loop.call_soon_threadsafe(done, found, failure)
+            except Exception as failure:  # for who asked
+                tell(answer.set_exception, failure)
+            else:
+                tell(answer.set_result, found)
 
         self.add(errand)
         return await answer

@@ -31,7 +31,7 @@ from minuet.engines.silence import Silence
 from minuet.errors import BrokerError
 from minuet.kafka.connection import REACH_S, Connection
 from minuet.kafka.groups import is_listed
-from minuet.kafka.outside import Outside
+from minuet.kafka.membership import Membership
 from minuet.kafka.patience import AWAY_S, patiently
 
 _LOG = logging.getLogger("minuet.worker")
@@ -79,7 +79,7 @@ class Member:
         self._group = own["group.id"]
         self._holding = holding
         self._refusals = Refusals(connection)
-        self._outside = Outside(connection, self._group, own.get("group.instance.id", ""))
+        self._membership = Membership(connection, self._group, own.get("group.instance.id", ""))
         settings = {**_CONSUMER, **own, "on_commit": self._on_commit}
         self._consumer: Consumer = connection.member(self._refusals.heard, settings)
         self._errands = Errands()
@@ -132,7 +132,7 @@ class Member:
         if self._failure is not None:
             raise self._failure
         self._refusals.check()
-        self._outside.check(self._consumer)
+        self._membership.check(self._consumer)
         if self._holding is not None:
             self._holding.heed(self._consumer)
         if messages and not held_back:  # what else is there, without waiting

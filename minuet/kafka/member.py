@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from minuet.kafka.connection import REACH_S, Connection
-from minuet.kafka.outside import Outside
+from minuet.kafka.membership import Membership
 from minuet.kafka.patience import AWAY_S, patiently, refuse_untold
 from minuet.kafka.raw import Raw, raw_of
 from minuet.kafka.reasons import describe, lasts
@@ -59,7 +59,7 @@ class Member:
     ) -> None:
         self._connection, self._group = connection, group
         self._leaving, self._joined, self._anew = leaving, joined, anew
-        self._outside = Outside(connection, group)
+        self._membership = Membership(connection, group)
         self._consumer = connection.consumer(**{"group.id": group, **_MEMBER})
         self._consumer.subscribe(list(topics), on_assign=self._assigned, on_revoke=self._revoked)
 
@@ -69,7 +69,7 @@ class Member:
         Raises:
             BrokerError: Kafka refuses, or the group lost this member for good.
         """
-        self._outside.check(self._consumer)
+        self._membership.check(self._consumer)
         first = self._consumer.poll(wait_s)
         found = []
         for message in [] if first is None else [first, *self._consumer.consume(_MOST - 1, 0)]:

@@ -12,7 +12,6 @@ import pytest
 from minuet.dev import Broker, network
 from tests.integration.orders_run import Observer, OrdersRun, Upstream, orders_run, until
 from tests.integration.test_kill import IN_FLIGHT_LEAST, all_is_well, in_flight_at, now_ms
-from tests.integration.test_transactions import put_to_sleep
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faust, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -56,7 +55,7 @@ def test_one_that_slept_longer_than_its_session_comes_second(run: OrdersRun) -> 
     sleeper = run.start_on_faust()
     with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, ORDERS, PER_S) as upstream:
         until("work in flight", lambda: many_in_flight(observer))
-        put_to_sleep(run, sleeper)
+        run.put_to_sleep(sleeper)
         slept = now_ms()
         run.start_on_faust()
         until("the other answers", lambda: observer.answered_since(slept, set(range(6))))

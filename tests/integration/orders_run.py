@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -321,6 +322,17 @@ class OrdersRun:
         for order_id, effect, calls in rows:
             found.setdefault(order_id, {}).setdefault(effect, []).append(calls)
         return found
+
+    def put_to_sleep(self, worker: Worker) -> None:
+        """Stop it, but not while it writes to the ledger: its lock would hold up everybody."""
+        while True:
+            worker.process.send_signal(signal.SIGSTOP)
+            _, status = os.waitpid(worker.process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            if self.ledger_is_free():
+                return
+            worker.process.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
 
     def ledger_is_free(self) -> bool:
         """Whether nobody holds a lock on the ledger right now."""

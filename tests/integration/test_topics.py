@@ -116,13 +116,15 @@ def test_a_running_reader_learns_a_schema_that_came_later(connection: Connection
 def test_a_record_that_is_not_the_schema_of_its_key_is_not_believed(
     connection: Connection,
 ) -> None:
+    topic = "forged.schemas"  # others read the usual one
+    topics.apply(connection, [topics.TopicPlan(topic, 1, {"cleanup.policy": "compact"})])
     producer: Producer = connection.producer()
     forged = "00000000000000ff"
-    producer.produce(SCHEMAS, b'{"type":"record","name":"a.Forged","fields":[]}', forged)
-    producer.produce(SCHEMAS, b"\xff", "00000000000000fe")
-    producer.produce(SCHEMAS, b"[]", "00000000000000fd")
-    producer.produce(SCHEMAS, None, "00000000000000fc")
+    producer.produce(topic, b'{"type":"record","name":"a.Forged","fields":[]}', forged)
+    producer.produce(topic, b"\xff", "00000000000000fe")
+    producer.produce(topic, b"[]", "00000000000000fd")
+    producer.produce(topic, None, "00000000000000fc")
     producer.flush()
-    registry = TopicRegistry(connection, SCHEMAS)
+    registry = TopicRegistry(connection, topic)
     for fingerprint in (forged, "00000000000000fe", "00000000000000fd", "00000000000000fc"):
         assert registry.find(fingerprint) is None

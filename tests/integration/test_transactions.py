@@ -6,7 +6,6 @@ it is what a sleeper says when it wakes up, under ids that are known, so that it
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import pytest
 from minuet.dev import Broker
 from minuet.kafka.connection import Connection
 from minuet.kafka.reading import record_of, snapshot
-from tests.integration.orders_run import Observer, OrdersRun, Upstream, Worker, orders_run, until
+from tests.integration.orders_run import Observer, OrdersRun, Upstream, orders_run, until
 from tests.integration.test_kill import (
     EVERY_PARTITION,
     IN_FLIGHT_LEAST,
@@ -72,18 +71,6 @@ def test_a_worker_killed_amid_its_transactions_is_succeeded_and_all_is_well(
     assert doubles(run) == 0
 
 
-def put_to_sleep(run: OrdersRun, worker: Worker) -> None:
-    """Stop it, but not while it writes to the ledger: its lock would hold up everybody else."""
-    while True:
-        worker.process.send_signal(signal.SIGSTOP)
-        _, status = os.waitpid(worker.process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status)
-        if run.ledger_is_free():
-            return
-        worker.process.send_signal(signal.SIGCONT)
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -98,7 +85,7 @@ def test_what_a_sleeper_says_late_stands_on_the_log_only_without_transactions(
     with Observer(run.bootstrap) as observer, Upstream(run.bootstrap, ORDERS, PER_S) as upstream:
         until("some have begun", lambda: observer.have_begun({"order-00300"}))
         await_many(observer)
-        put_to_sleep(run, sleeper)
+        run.put_to_sleep(sleeper)
         slept = now_ms()
         run.start(*options)
         until("others answer", lambda: observer.answered_since(slept, EVERY_PARTITION))

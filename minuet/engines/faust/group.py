@@ -128,7 +128,9 @@ class Group:
             KafkaException: there is no answer, or a refusal.
         """
         places = [TopicPartition(self._topic, number) for number in numbers]
-        positions = await asyncio.to_thread(patiently, lambda: self._standing(places), AWAY_S)
+        positions = await asyncio.to_thread(
+            patiently, lambda: self._standing(places), AWAY_S, self._ends.is_set
+        )
         self._wanted.clear()
         await self._store({number: at.start for number, at in positions.items()})
         return positions

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from minuet.chaos.crew import Crew
-from minuet.children import Children
+from minuet.children import NOT_LET_IN, NOT_LET_ON, Children
 from minuet.errors import MinuetError
 
 KILLED = -signal.SIGKILL
@@ -76,12 +76,13 @@ def test_what_ends_by_itself_ends_the_run(
         workers.look()
 
 
+@pytest.mark.parametrize("code", [NO_KAFKA, NOT_LET_IN, NOT_LET_ON])
 @pytest.mark.parametrize("supervised", [False, True])
-def test_a_start_without_kafka_is_excused_when_kafka_was_hit(
-    processes: Processes, *, supervised: bool
+def test_an_end_without_kafka_is_excused_when_kafka_was_hit(
+    processes: Processes, code: int, *, supervised: bool
 ) -> None:
     workers = crew(processes, supervised=supervised)
-    processes.end("worker 1", NO_KAFKA)
+    processes.end("worker 1", code)
     workers.look(kafka_was_hit=True)
     assert sorted(processes.running) == ["worker 1", "worker 2"]
 

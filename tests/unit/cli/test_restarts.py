@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from minuet.children import NOT_LET_IN, NOT_LET_ON
 from minuet.cli.processes import Processes
 from minuet.cli.restarts import (
     DEATHS_MOST,
     EXPLAINED_MOST_S,
     LIVED_S,
     MOST_S,
-    NOT_LET_IN,
-    NOT_LET_ON,
     WITHIN_S,
     GiveUp,
     Restarts,

@@ -1,9 +1,9 @@
 """A member that its group does not have any more, though Kafka answers.
 
 A client that was told of no broker at all, as while the only one comes back, gives up all it knew;
-librdkafka since 2.12 then may never find the coordinator of its group again (its issue 5301). No
-error says so. Its requests wait in vain, and what it had it goes on reading beside whoever has it
-by now. A process that starts anew finds its group.
+librdkafka (its issue 5301, in 2.13 to 2.16 at least) then may never find its group again. No error
+says so. Its requests wait in vain, and what it had it goes on reading beside whoever has it by now.
+A process that starts anew finds its group.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from minuet.kafka.connection import Connection
 from minuet.kafka.groups import is_listed
 
 EVERY_S = 15.0  # the group is asked; that costs it some milliseconds
-AGAIN_S = 5.0  # after it said no: who joins just then is none of it for a moment
-TIMES = 2  # that it must say no, with nothing else in between
+AGAIN_S = 5.0  # after it said no
+TIMES = 3  # that it must say no, with nothing else in between: to join may take some seconds
 
 
-class Outside:
+class Membership:
     """Watches one member of a group; it is looked at by the thread that polls.
 
     Args:

@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import Consumer
 
 from minuet.errors import BrokerError
-from minuet.kafka import outside
+from minuet.kafka import membership
 from minuet.kafka.connection import Connection
-from minuet.kafka.outside import Outside
+from minuet.kafka.membership import Membership
 
 
 class Client:
@@ -27,7 +27,7 @@ class World:
     def __init__(self, answer: Callable[[], bool]) -> None:
         self.now, self.asked = 0.0, 0
         self._answer = answer
-        self.outside = Outside(
+        self.membership = Membership(
             Connection("localhost:1"), "orders", "place-3",
             listed=self._listed, clock=lambda: self.now,
         )  # fmt: skip
@@ -40,7 +40,7 @@ class World:
     def goes_on(self, seconds: int) -> None:
         for _ in range(seconds):
             self.now += 1
-            self.outside.check(cast("Consumer", Client()))
+            self.membership.check(cast("Consumer", Client()))
 
 
 @pytest.fixture(autouse=True)
@@ -55,15 +55,15 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         def is_alive(self) -> bool:
             return False
 
-    monkeypatch.setattr("minuet.kafka.outside.threading.Thread", Thread)
+    monkeypatch.setattr("minuet.kafka.membership.threading.Thread", Thread)
 
 
 def test_a_member_that_the_group_does_not_have_ends_though_no_error_says_so() -> None:
     world = World(lambda: False)
-    world.goes_on(20)
-    with pytest.raises(BrokerError, match="group orders has not had this member for 21 s"):
+    world.goes_on(25)
+    with pytest.raises(BrokerError, match="group orders has not had this member for 26 s"):
         world.goes_on(1)
-    assert world.asked == outside.TIMES
+    assert world.asked == membership.TIMES
 
 
 def test_one_that_the_group_has_goes_on() -> None:
@@ -73,7 +73,7 @@ def test_one_that_the_group_has_goes_on() -> None:
 
 
 def test_one_that_was_just_joining_goes_on() -> None:
-    answers = [True, False, True, False]
+    answers = [True, False, False, True, False, False]
     world = World(lambda: not answers or answers.pop())
     world.goes_on(151)
     assert not answers
@@ -89,4 +89,4 @@ def test_while_kafka_does_not_answer_it_waits_for_kafka() -> None:
 
     world = World(answer)
     world.goes_on(300)
-    assert world.asked > outside.TIMES
+    assert world.asked > membership.TIMES
